@@ -1,0 +1,370 @@
+"""Every error that aisopod raises, drawn once.
+
+AisopodError
+  ConfigurationError            the set-up is wrong: nothing was sent
+    UnknownProviderError
+    UnknownModelError
+    MissingCredentialError
+    MissingDependencyError
+  InvalidRequestError           the request is wrong: nothing was sent (field, value, remedy)
+    UnsupportedFeatureError     right in itself, but this provider or model has no such thing
+  OutputValidationError         the answer is not what `response_format` asked for
+  ProviderError                 the provider answered, and said no
+    AuthenticationError
+    PermissionDeniedError
+    BillingError
+    RateLimitError
+    OverloadedError
+    ServerError
+    ModelNotFoundError
+    BadRequestError
+      ContextLengthError
+    ContentFilterError
+  TransportError                no whole answer arrived
+    ConnectError
+      ConnectTimeoutError
+    FirstTokenTimeoutError
+    IdleTimeoutError
+    TotalTimeoutError
+    StreamInterruptedError      the stream ended without its terminator
+  ProtocolError                 the peer broke its own wire
+
+Policies read `retryable` and `scope`, never a status code. No secret is in any of them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+if TYPE_CHECKING:
+    from aisopod.types import ChatCompletion
+
+__all__ = [
+    "AisopodError",
+    "AuthenticationError",
+    "BadRequestError",
+    "BillingError",
+    "ConfigurationError",
+    "ConnectError",
+    "ConnectTimeoutError",
+    "ContentFilterError",
+    "ContextLengthError",
+    "FirstTokenTimeoutError",
+    "IdleTimeoutError",
+    "InvalidRequestError",
+    "MissingCredentialError",
+    "MissingDependencyError",
+    "ModelNotFoundError",
+    "OutputValidationError",
+    "OverloadedError",
+    "PermissionDeniedError",
+    "ProtocolError",
+    "ProviderError",
+    "RateLimitError",
+    "Scope",
+    "ServerError",
+    "StreamInterruptedError",
+    "TotalTimeoutError",
+    "TransportError",
+    "UnknownModelError",
+    "UnknownProviderError",
+    "UnsupportedFeatureError",
+]
+
+Scope = Literal["request", "profile", "model", "provider"]
+"""What a failure tells about: this request, this credential, this model, or the whole provider."""
+
+
+def _rebuild(cls: type[AisopodError], args: tuple[Any, ...], state: dict[str, Any]) -> AisopodError:
+    error = cls.__new__(cls, *args)
+    error.args = args
+    error.__dict__.update(state)
+    return error
+
+
+class AisopodError(Exception):
+    """Base of all errors of this library.
+
+    Attributes:
+        message: what went wrong, for a person.
+        retryable: whether the same request may succeed later, unchanged.
+        scope: what the failure tells about.
+        partial: what had arrived when a response broke off, else None.
+    """
+
+    retryable: ClassVar[bool] = False
+    scope: ClassVar[Scope] = "request"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.partial: ChatCompletion | None = None
+
+    # Keyword-only constructors do not survive the default pickling, and errors cross processes.
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), self.args, dict(self.__dict__))
+
+    def redact(self, secret: str) -> None:
+        """Replace `secret` with `***` in every text this error carries."""
+        if not secret:
+            return
+        self.args = tuple(_masked(value, secret) for value in self.args)
+        for name, value in self.__dict__.items():
+            self.__dict__[name] = _masked(value, secret)
+
+
+def _masked(value: Any, secret: str) -> Any:  # noqa: ANN401 - error attributes are of any type
+    return value.replace(secret, "***") if isinstance(value, str) else value
+
+
+class ConfigurationError(AisopodError):
+    """Something in the configuration, the environment or the installation is wrong."""
+
+
+class UnknownProviderError(ConfigurationError):
+    """No provider has this name."""
+
+
+class UnknownModelError(ConfigurationError):
+    """The model cannot be told from what was given."""
+
+
+class MissingCredentialError(ConfigurationError):
+    """The provider needs a credential and none is configured."""
+
+
+class MissingDependencyError(ConfigurationError):
+    """An optional part of aisopod is not installed; the message names the extra."""
+
+
+class InvalidRequestError(AisopodError):
+    """The request cannot be sent as it is; nothing was sent.
+
+    Attributes:
+        field: path of the offending field, such as `messages[2].tool_call_id`.
+        value: what was found there, shortened for display.
+        remedy: what to do instead.
+    """
+
+    def __init__(self, message: str, *, field: str, value: object = None, remedy: str = "") -> None:
+        self.field = field
+        self.value = _shortened(value)
+        self.remedy = remedy
+        found = "" if value is None else f" (found {self.value})"
+        super().__init__(f"{field}: {message}{found}" + (f". {remedy}" if remedy else ""))
+
+
+class UnsupportedFeatureError(InvalidRequestError):
+    """The request is sound, but this provider or model cannot do it; nothing was sent."""
+
+
+def _shortened(value: object, limit: int = 200) -> str:
+    text = repr(value)
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+class OutputValidationError(AisopodError):
+    """The model's text does not match the `response_format` that was asked for.
+
+    Attributes:
+        text: the text as it came.
+    """
+
+    def __init__(self, message: str, *, text: str) -> None:
+        super().__init__(message)
+        self.text = text
+
+
+class ProviderError(AisopodError):
+    """The provider refused or failed the request. An unknown status stays of this class.
+
+    Attributes:
+        provider: id of the provider, such as `anthropic`.
+        model: the model asked for, or None where the call names none.
+        status: HTTP status; None for an error inside a stream that names none.
+        code: the provider's own code or type for it.
+        request_id: the provider's id of the exchange, for its support.
+        retry_after: seconds to wait before trying again, as the provider said.
+        body: excerpt of the body, at most 2,000 characters.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        provider: str | None = None,
+        model: str | None = None,
+        status: int | None = None,
+        code: str | None = None,
+        request_id: str | None = None,
+        retry_after: float | None = None,
+        body: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.provider = provider
+        self.model = model
+        self.status = status
+        self.code = code
+        self.request_id = request_id
+        self.retry_after = retry_after
+        self.body = body[:2000] if body else body
+
+    def __str__(self) -> str:
+        """One line with all that helps to act on it."""
+        target = "/".join(part for part in (self.provider, self.model) if part)
+        facts = [
+            f"HTTP {self.status}" if self.status else "",
+            self.code or "",
+            f"retry after {self.retry_after:g} s" if self.retry_after is not None else "",
+            f"request {self.request_id}" if self.request_id else "",
+        ]
+        tail = ", ".join(fact for fact in facts if fact)
+        return f"{target}: " * bool(target) + self.message + f" ({tail})" * bool(tail)
+
+
+class AuthenticationError(ProviderError):
+    """The credential is wrong, expired or revoked."""
+
+    scope: ClassVar[Scope] = "profile"
+
+
+class PermissionDeniedError(ProviderError):
+    """The credential is good but may not do this."""
+
+    scope: ClassVar[Scope] = "model"
+
+
+class BillingError(ProviderError):
+    """The account is out of credit or over a spending limit; waiting does not help."""
+
+    scope: ClassVar[Scope] = "profile"
+
+
+class RateLimitError(ProviderError):
+    """Too many requests or tokens for now; see `retry_after`."""
+
+    retryable = True
+    scope: ClassVar[Scope] = "model"
+
+
+class OverloadedError(ProviderError):
+    """The provider has no capacity for the model at the moment."""
+
+    retryable = True
+    scope: ClassVar[Scope] = "model"
+
+
+class ServerError(ProviderError):
+    """The provider failed on its own."""
+
+    retryable = True
+    scope: ClassVar[Scope] = "model"
+
+
+class ModelNotFoundError(ProviderError):
+    """The provider does not know the model, or does not serve it to this account."""
+
+    scope: ClassVar[Scope] = "model"
+
+
+class BadRequestError(ProviderError):
+    """The provider found the request invalid."""
+
+
+class ContextLengthError(BadRequestError):
+    """The prompt (with what may be generated) does not fit the model's context window.
+
+    Attributes:
+        limit: the window in tokens, where the provider told it.
+        size: what was asked for in tokens, where the provider told it.
+    """
+
+    def __init__(
+        self, message: str, *, limit: int | None = None, size: int | None = None, **facts: Any
+    ) -> None:
+        super().__init__(message, **facts)
+        self.limit = limit
+        self.size = size
+
+
+class ContentFilterError(ProviderError):
+    """The provider's content policy stopped the request or the answer."""
+
+
+class TransportError(AisopodError):
+    """No whole answer arrived.
+
+    Attributes:
+        provider: id of the provider, where known.
+        model: the model asked for, where known.
+    """
+
+    retryable = True
+    scope: ClassVar[Scope] = "provider"
+
+    def __init__(
+        self, message: str, *, provider: str | None = None, model: str | None = None
+    ) -> None:
+        super().__init__(message)
+        self.provider = provider
+        self.model = model
+
+    def __str__(self) -> str:
+        """The message, with the target before it."""
+        target = "/".join(part for part in (self.provider, self.model) if part)
+        return f"{target}: {self.message}" if target else self.message
+
+
+class ConnectError(TransportError):
+    """No connection: name not found, refused, TLS failure."""
+
+
+class ConnectTimeoutError(ConnectError):
+    """No connection within `timeouts.connect` seconds."""
+
+
+class FirstTokenTimeoutError(TransportError):
+    """No content within `timeouts.first_token` seconds of sending the request."""
+
+    scope: ClassVar[Scope] = "model"
+
+
+class IdleTimeoutError(TransportError):
+    """No further content within `timeouts.idle` seconds."""
+
+    scope: ClassVar[Scope] = "model"
+
+
+class TotalTimeoutError(TransportError):
+    """The answer was not whole within `timeouts.total` seconds."""
+
+    scope: ClassVar[Scope] = "model"
+
+
+class StreamInterruptedError(TransportError):
+    """The stream ended without its terminator; `partial` holds what had arrived."""
+
+    scope: ClassVar[Scope] = "model"
+
+
+class ProtocolError(AisopodError):
+    """The peer broke the rules of its own wire.
+
+    Attributes:
+        dialect: the codec or framing that could not read on.
+        frame: excerpt of what could not be read.
+        offset: bytes of the body before that frame, where known.
+    """
+
+    retryable = True
+    scope: ClassVar[Scope] = "provider"
+
+    def __init__(
+        self, message: str, *, dialect: str, frame: bytes = b"", offset: int | None = None
+    ) -> None:
+        self.dialect = dialect
+        self.frame = frame[:500].decode("utf-8", "backslashreplace")
+        self.offset = offset
+        place = "" if offset is None else f" at byte {offset}"
+        seen = f": {self.frame!r}" if frame else ""
+        super().__init__(f"{dialect}: {message}{place}{seen}")

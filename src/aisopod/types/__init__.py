@@ -1,0 +1,73 @@
+"""The types that users see: values without behaviour beyond convenience."""
+
+from aisopod.types.chunks import (
+    ChatCompletionChunk,
+    FinishReason,
+    MessageDelta,
+    ResponseWarning,
+    ToolCallDelta,
+)
+from aisopod.types.content import (
+    CacheControl,
+    DocumentPart,
+    ImagePart,
+    OpaquePart,
+    Part,
+    TextPart,
+    ThinkingPart,
+    sniff_media_type,
+)
+from aisopod.types.http import HttpRequest, RateLimit, ResponseInfo, Timeouts
+from aisopod.types.messages import Message, Role, ToolCall
+from aisopod.types.models import ModelInfo, ProviderHealth, PullProgress
+from aisopod.types.request import (
+    ChatCompletionRequest,
+    Effort,
+    JsonSchema,
+    OnUnsupported,
+    Reasoning,
+)
+from aisopod.types.response import ChatCompletion, Fold, fold
+from aisopod.types.secret import Secret
+from aisopod.types.tools import OpaqueTool, Tool, ToolChoice, ToolChoiceMode
+from aisopod.types.usage import TokenUsage
+
+__all__ = [
+    "CacheControl",
+    "ChatCompletion",
+    "ChatCompletionChunk",
+    "ChatCompletionRequest",
+    "DocumentPart",
+    "Effort",
+    "FinishReason",
+    "Fold",
+    "HttpRequest",
+    "ImagePart",
+    "JsonSchema",
+    "Message",
+    "MessageDelta",
+    "ModelInfo",
+    "OnUnsupported",
+    "OpaquePart",
+    "OpaqueTool",
+    "Part",
+    "ProviderHealth",
+    "PullProgress",
+    "RateLimit",
+    "Reasoning",
+    "ResponseInfo",
+    "ResponseWarning",
+    "Role",
+    "Secret",
+    "TextPart",
+    "ThinkingPart",
+    "Timeouts",
+    "TokenUsage",
+    "Tool",
+    "ToolCall",
+    "ToolCallDelta",
+    "ToolChoice",
+    "ToolChoiceMode",
+    "fold",
+    "sniff_media_type",
+]

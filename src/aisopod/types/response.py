@@ -1,0 +1,272 @@
+"""The folded whole of a response.
+
+The law: folding a stream and folding the plain response give the same, and the message keeps
+all that is needed to send it back: ids, signatures, opaque blocks, order.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from aisopod.errors import OutputValidationError
+from aisopod.types.chunks import (
+    ChatCompletionChunk,
+    FinishReason,
+    MessageDelta,
+    ResponseWarning,
+    ToolCallDelta,
+)
+from aisopod.types.content import Part, TextPart, ThinkingPart
+from aisopod.types.http import RateLimit, ResponseInfo
+from aisopod.types.messages import Message, ToolCall
+from aisopod.types.schema import parse_as
+from aisopod.types.usage import TokenUsage
+
+__all__ = ["ChatCompletion", "Fold", "fold"]
+
+
+class ChatCompletion(msgspec.Struct, frozen=True, kw_only=True):
+    """A whole response.
+
+    Attributes:
+        id: the provider's id of the response; empty where it gives none.
+        model: the model that answered, in the provider's words.
+        message: the assistant's message, fit to be appended to the conversation.
+        finish_reason: why it ended; None when it broke off.
+        raw_finish_reason: the provider's own word for it.
+        usage: tokens; None when the provider told none.
+        warnings: what could not be carried.
+        logprobs: log probabilities of the tokens, when they were asked for.
+        metadata: what else the provider told, in its own names.
+        info: facts of the HTTP exchange.
+        response_type: the type that `parsed` gives, when one was asked for.
+    """
+
+    id: str
+    model: str
+    message: Message
+    finish_reason: FinishReason | None = None
+    raw_finish_reason: str | None = None
+    usage: TokenUsage | None = None
+    warnings: list[ResponseWarning] = []
+    logprobs: list[Any] | None = None
+    metadata: dict[str, Any] = {}
+    info: ResponseInfo | None = None
+    response_type: Any = None
+
+    @property
+    def text(self) -> str:
+        """All text, joined."""
+        return self.message.text
+
+    @property
+    def thinking(self) -> str:
+        """All thinking that was shown, joined."""
+        parts = self.message.parts
+        return "".join([part.text for part in parts if isinstance(part, ThinkingPart)])
+
+    @property
+    def tool_calls(self) -> list[ToolCall]:
+        """The calls that the model wants made."""
+        return self.message.tool_calls
+
+    @property
+    def parsed(self) -> Any:  # noqa: ANN401 - a value of `response_type`
+        """The text as a value of the `response_format` type, or as plain JSON without one.
+
+        Raises:
+            OutputValidationError: the text is no JSON, or not of that type.
+        """
+        if not self.text:
+            raise OutputValidationError(
+                f"there is no text to read (finish reason: {self.finish_reason})", text=""
+            )
+        return parse_as(self.text, Any if self.response_type is None else self.response_type)
+
+    @property
+    def request_id(self) -> str | None:
+        """The provider's id of the exchange, for its support."""
+        return self.info.request_id if self.info else None
+
+    @property
+    def rate_limits(self) -> dict[str, RateLimit]:
+        """What the response's headers said of rate limits, by name."""
+        return self.info.rate_limits if self.info else {}
+
+
+class _Call:
+    """A tool call in the making."""
+
+    __slots__ = ("arguments", "fields", "id", "name", "position", "provider")
+
+    def __init__(self, position: int) -> None:
+        self.position = position
+        self.id = ""
+        self.name = ""
+        self.arguments: list[str] = []
+        self.provider: str | None = None
+        self.fields: dict[str, Any] | None = None
+
+    def add(self, delta: ToolCallDelta) -> None:
+        self.id = delta.id or self.id
+        self.name = delta.name or self.name
+        if delta.arguments:
+            self.arguments.append(delta.arguments)
+        if delta.fields is not None:
+            self.provider = delta.provider
+            self.fields = {**(self.fields or {}), **delta.fields}
+
+    def build(self, part_count: int) -> ToolCall:
+        return ToolCall(
+            id=self.id,
+            name=self.name,
+            arguments="".join(self.arguments) or "{}",
+            position=None if self.position == part_count else self.position,
+            provider=self.provider,
+            fields=self.fields,
+        )
+
+
+class Fold:
+    """Gathers chunks into a ChatCompletion; `add` is on the hot path, `result` may come at any time."""
+
+    __slots__ = (
+        "_calls", "_finish", "_id", "_info", "_logprobs", "_metadata", "_model", "_parts",
+        "_pieces", "_raw_finish", "_refusal", "_thinking", "_usage", "_warnings",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        self._id = ""
+        self._model = ""
+        self._parts: list[Part] = []
+        self._pieces: list[str] = []
+        self._thinking = False
+        self._calls: dict[int, _Call] = {}
+        self._refusal: list[str] = []
+        self._finish: FinishReason | None = None
+        self._raw_finish: str | None = None
+        self._usage: TokenUsage | None = None
+        self._warnings: list[ResponseWarning] = []
+        self._logprobs: list[Any] | None = None
+        self._metadata: dict[str, Any] = {}
+        self._info: ResponseInfo | None = None
+
+    def add(self, chunk: ChatCompletionChunk) -> None:
+        """Take in the next chunk."""
+        delta = chunk.delta
+        if delta.content and not self._thinking:
+            self._pieces.append(delta.content)
+            if delta.tool_calls is None and delta.parts is None and delta.thinking is None:
+                # The common chunk: nothing but text, and of the rest only usage or an ending.
+                if chunk.usage is not None or chunk.finish_reason or not self._id or chunk.logprobs is not None or chunk.metadata is not None:
+                    self._add_facts(chunk)
+                return
+            delta = msgspec.structs.replace(delta, content=None)
+        self._add_delta(delta)
+        self._add_facts(chunk)
+
+    def _add_delta(self, delta: MessageDelta) -> None:
+        if delta.thinking:
+            if not self._thinking:
+                self._end_run()
+                self._thinking = True
+            self._pieces.append(delta.thinking)
+        if delta.content:
+            if self._thinking:
+                self._end_run()
+            self._pieces.append(delta.content)
+        for call in delta.tool_calls or ():
+            self._add_call(call)
+        for part in delta.parts or ():
+            self._add_part(part)
+        if delta.refusal:
+            self._refusal.append(delta.refusal)
+
+    def _add_call(self, delta: ToolCallDelta) -> None:
+        call = self._calls.get(delta.index)
+        if call is None:
+            self._end_run()
+            call = self._calls[delta.index] = _Call(len(self._parts))
+        call.add(delta)
+
+    def _add_part(self, part: Part) -> None:
+        run = "".join(self._pieces)
+        if isinstance(part, ThinkingPart if self._thinking else TextPart):
+            part = msgspec.structs.replace(part, text=run + part.text)
+        else:
+            self._end_run()
+        self._pieces.clear()
+        self._thinking = False
+        if part != _EMPTY_TEXT:
+            self._parts.append(part)
+
+    def _end_run(self) -> None:
+        """Close the open run of text or thinking, if there is one."""
+        if self._pieces:
+            text = "".join(self._pieces)
+            self._parts.append(ThinkingPart(text=text) if self._thinking else TextPart(text=text))
+            self._pieces.clear()
+        self._thinking = False
+
+    def _add_facts(self, chunk: ChatCompletionChunk) -> None:
+        self._id = self._id or chunk.id
+        self._model = chunk.model or self._model
+        self._finish = chunk.finish_reason or self._finish
+        self._raw_finish = chunk.raw_finish_reason or self._raw_finish
+        self._usage = chunk.usage or self._usage
+        self._info = chunk.info or self._info
+        if chunk.logprobs is not None:
+            self._logprobs = (self._logprobs or []) + chunk.logprobs
+        if chunk.warnings:
+            self._warnings.extend(chunk.warnings)
+        if chunk.metadata:
+            self._metadata.update(chunk.metadata)
+
+    def result(self, *, response_type: Any = None) -> ChatCompletion:  # noqa: ANN401
+        """The response as far as it has come."""
+        parts = list(self._parts)
+        if self._pieces:
+            run = "".join(self._pieces)
+            parts.append(ThinkingPart(text=run) if self._thinking else TextPart(text=run))
+        calls = [self._calls[index].build(len(parts)) for index in sorted(self._calls)]
+        return ChatCompletion(
+            id=self._id,
+            model=self._model,
+            message=Message(
+                role="assistant",
+                content=_simplest(parts),
+                tool_calls=calls,
+                refusal="".join(self._refusal) or None,
+            ),
+            finish_reason=self._finish,
+            raw_finish_reason=self._raw_finish,
+            usage=self._usage,
+            warnings=list(self._warnings),
+            logprobs=self._logprobs,
+            metadata=dict(self._metadata),
+            info=self._info,
+            response_type=response_type,
+        )
+
+
+_EMPTY_TEXT = TextPart(text="")
+
+
+def _simplest(parts: list[Part]) -> str | list[Part]:
+    """One plain text as a string, anything more as parts."""
+    match parts:
+        case []:
+            return ""
+        case [TextPart(text=text) as part] if part == TextPart(text=text):
+            return text
+        case _:
+            return parts
+
+
+def fold(chunks: Iterable[ChatCompletionChunk]) -> ChatCompletion:
+    """Fold chunks, streamed or of a plain response, into the whole."""
+    gathered = Fold()
+    for chunk in chunks:
+        gathered.add(chunk)
+    return gathered.result()
