@@ -159,7 +159,13 @@ class Fold:
             self._pieces.append(delta.content)
             if delta.tool_calls is None and delta.parts is None and delta.thinking is None:
                 # The common chunk: nothing but text, and of the rest only usage or an ending.
-                if chunk.usage is not None or chunk.finish_reason or not self._id or chunk.logprobs is not None or chunk.metadata is not None:
+                if (
+                    chunk.usage is not None
+                    or chunk.finish_reason
+                    or not self._id
+                    or chunk.logprobs is not None
+                    or chunk.metadata is not None
+                ):
                     self._add_facts(chunk)
                 return
             delta = msgspec.structs.replace(delta, content=None)

@@ -1,0 +1,140 @@
+"""What every codec is: a value made of pure functions."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+import msgspec
+
+from aisopod.errors import ProviderError, UnsupportedFeatureError
+from aisopod.framing import Framing
+from aisopod.types import (
+    ChatCompletionChunk,
+    ChatCompletionRequest,
+    OnUnsupported,
+    RateLimit,
+    ResponseWarning,
+)
+
+__all__ = ["Codec", "Decoder", "Encoded", "Notes", "Target"]
+
+
+class Target(msgspec.Struct, frozen=True, kw_only=True):
+    """Whom a request is for, and how that one differs from the rest of its dialect.
+
+    Attributes:
+        provider: id of the provider; parts and fields that it made are sent back to it.
+        model: the model asked for.
+        on_unsupported: what to do with a parameter that the model does not take.
+        quirks: the dialect's own description of the host, or None.
+    """
+
+    provider: str
+    model: str
+    on_unsupported: OnUnsupported = "error"
+    quirks: Any = None
+
+
+class Encoded(msgspec.Struct, frozen=True, kw_only=True):
+    """A request on the wire.
+
+    Attributes:
+        body: the JSON body.
+        headers: headers that this body needs, such as beta flags; names in lower case.
+        warnings: what could not be carried.
+    """
+
+    body: bytes
+    headers: Mapping[str, str] = {}
+    warnings: list[ResponseWarning] = []
+
+
+class Decoder(Protocol):
+    """Reads one streamed response. It never waits, retries or logs.
+
+    Attributes:
+        done: whether the wire's terminator has been seen.
+    """
+
+    done: bool
+
+    def feed(self, frame: bytes) -> ChatCompletionChunk | None:
+        """Take in a frame; give the chunk it makes, or None for one without content.
+
+        Raises:
+            ProviderError: the provider reports an error inside the stream.
+            ProtocolError: the frame cannot be read.
+        """
+
+    def close(self) -> ChatCompletionChunk | None:
+        """The body has ended.
+
+        Raises:
+            StreamInterruptedError: it ended without its terminator.
+        """
+
+
+class Codec(msgspec.Struct, frozen=True, kw_only=True):
+    """One wire dialect.
+
+    Attributes:
+        dialect: its name, such as `anthropic_messages`.
+        framing: makes the framing of a streamed body.
+        encode: request to body.
+        stream_decoder: makes the decoder of one streamed response.
+        decode: a plain body to chunks, which fold to the same as the stream would.
+        decode_error: status (None inside a stream), headers and body of a failure to its error.
+        rate_limits: what headers say of rate limits, by name; the second argument is the time
+            in seconds since the epoch.
+    """
+
+    dialect: str
+    framing: Callable[[], Framing]
+    encode: Callable[[ChatCompletionRequest, Target], Encoded]
+    stream_decoder: Callable[[Target], Decoder]
+    decode: Callable[[bytes, Target], list[ChatCompletionChunk]]
+    decode_error: Callable[[int | None, Mapping[str, str], bytes], ProviderError]
+    rate_limits: Callable[[Mapping[str, str], float], dict[str, RateLimit]]
+
+
+class Notes:
+    """Gathers what an encoder could not carry, by the one policy for that."""
+
+    def __init__(self, target: Target) -> None:
+        self.target = target
+        self.warnings: list[ResponseWarning] = []
+
+    def unsupported(self, field: str, value: object, why: str, remedy: str) -> None:
+        """A parameter that the target does not take: refused, or left out with a warning.
+
+        Raises:
+            UnsupportedFeatureError: the policy is `error`.
+        """
+        if self.target.on_unsupported == "error":
+            raise UnsupportedFeatureError(
+                f"{why} ({self.target.provider}/{self.target.model})",
+                field=field,
+                value=value,
+                remedy=f'{remedy}, or set on_unsupported="drop"',
+            )
+        self.warn("unsupported_parameter", f"left out {field}: {why}", field=field)
+
+    def refuse(self, field: str, value: object, why: str, remedy: str) -> None:
+        """Content that cannot be carried without losing what the user said: always refused.
+
+        Raises:
+            UnsupportedFeatureError: always.
+        """
+        raise UnsupportedFeatureError(
+            f"{why} ({self.target.provider}/{self.target.model})",
+            field=field,
+            value=value,
+            remedy=remedy,
+        )
+
+    def warn(
+        self, rule: str, message: str, *, index: int | None = None, field: str | None = None
+    ) -> None:
+        """Something was changed or left out."""
+        self.warnings.append(
+            ResponseWarning(rule=rule, message=message, message_index=index, field=field)
+        )

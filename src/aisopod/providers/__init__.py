@@ -1,0 +1,1 @@
+"""Providers: the engine, one for all, and a folder per host."""

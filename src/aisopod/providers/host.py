@@ -1,0 +1,120 @@
+"""A host: who serves a dialect, where, and with which credential. A value, no behaviour."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+import msgspec
+
+from aisopod.codecs import Codec
+from aisopod.types import HttpRequest, ModelInfo, Secret
+
+__all__ = ["Credential", "Host", "Listing", "Page", "TokenCounting"]
+
+
+class Credential(msgspec.Struct, frozen=True, kw_only=True):
+    """What a request is signed with.
+
+    Attributes:
+        secret: the key or token.
+        kind: an API key, or a bearer token of an OAuth flow.
+    """
+
+    secret: Secret
+    kind: Literal["api_key", "token"] = "api_key"
+
+
+class Page(msgspec.Struct, frozen=True, kw_only=True):
+    """One page of a model listing.
+
+    Attributes:
+        models: what it lists.
+        cursor: what asks for the next page; None on the last.
+    """
+
+    models: list[ModelInfo]
+    cursor: str | None = None
+
+
+class Listing(msgspec.Struct, frozen=True, kw_only=True):
+    """How models are listed.
+
+    Attributes:
+        path: path and query of the first page.
+        parse: a page's body and the provider's id to a Page.
+        cursor_query: name of the query parameter that takes the cursor.
+    """
+
+    path: str
+    parse: Callable[[bytes, str], Page]
+    cursor_query: str = ""
+
+
+class TokenCounting(msgspec.Struct, frozen=True, kw_only=True):
+    """How the provider counts a request's tokens.
+
+    Attributes:
+        path: path of the call.
+        encode: makes its body of a chat body.
+        parse: reads the number of input tokens from the answer.
+    """
+
+    path: str
+    encode: Callable[[bytes], bytes]
+    parse: Callable[[bytes], int]
+
+
+def bearer(request: HttpRequest, credential: Credential) -> Mapping[str, str]:  # noqa: ARG001
+    """`Authorization: Bearer …`, the scheme of most hosts."""
+    return {"authorization": f"Bearer {credential.secret.reveal()}"}
+
+
+class Host(msgspec.Struct, frozen=True, kw_only=True):
+    """One provider, described by data.
+
+    Attributes:
+        id: the name before the slash in `provider/model`.
+        name: its name for people.
+        codec: the dialect that it speaks.
+        base_url: where it answers; empty where every user has an address of their own.
+        chat_path: path of the chat call; `{model}` and the host's options are put in.
+        stream_path: the same for a streamed answer, where it differs.
+        listing: how models are listed; None where they cannot be.
+        token_counting: how tokens are counted; None where they cannot be.
+        key_variables: environment variables that hold the key, the first set one wins.
+        token_variables: the same for a bearer token.
+        base_url_variables: the same for the base URL.
+        key_required: whether it answers without a credential.
+        authorize: request and credential to the headers that carry it.
+        headers: headers that every request has; names in lower case.
+        option_headers: options that become headers, by the option's name.
+        option_variables: environment variables for options, by the option's name.
+        option_defaults: options with a default, such as an API version.
+        parse_base_url: makes a usable URL of what users write in the variable.
+        connect_hint: what to do when nothing answers.
+        request_id_headers: response headers that carry the id of the exchange.
+        health_path: a cheap call that needs the credential; the listing where empty.
+        quirks: how it differs from the rest of its dialect.
+    """
+
+    id: str
+    name: str
+    codec: Codec
+    base_url: str = ""
+    chat_path: str
+    stream_path: str = ""
+    listing: Listing | None = None
+    token_counting: TokenCounting | None = None
+    key_variables: tuple[str, ...] = ()
+    token_variables: tuple[str, ...] = ()
+    base_url_variables: tuple[str, ...] = ()
+    key_required: bool = True
+    authorize: Callable[[HttpRequest, Credential], Mapping[str, str]] = bearer
+    headers: Mapping[str, str] = {}
+    option_headers: Mapping[str, str] = {}
+    option_variables: Mapping[str, str] = {}
+    option_defaults: Mapping[str, str] = {}
+    parse_base_url: Callable[[str], str] | None = None
+    connect_hint: str = ""
+    request_id_headers: tuple[str, ...] = ("x-request-id",)
+    health_path: str = ""
+    quirks: Any = None

@@ -1,0 +1,38 @@
+"""Rules for every test: nothing leaves this machine, and a missing folder is said aloud."""
+
+import ipaddress
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from support import recordings
+
+
+@pytest.fixture(autouse=True)
+def _loopback_only(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Refuse every connection that would leave this machine."""
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: Any) -> None:
+        if self.family in (socket.AF_INET, socket.AF_INET6):
+            host = str(address[0])
+            local = host == "localhost" or ipaddress.ip_address(host).is_loopback
+            if not local:
+                raise RuntimeError(f"a test tried to reach {host}: only loopback is allowed")
+        connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
+    yield
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    count = len(recordings.load_all())
+    if count:
+        terminalreporter.write_line(f"recordings: {count} in {recordings.FOLDER.name}/")
+    else:
+        terminalreporter.write_sep("!", "NO RECORDINGS", red=True, bold=True)
+        terminalreporter.write_line(
+            f"The folder {recordings.FOLDER} is absent: every test over recorded exchanges was "
+            "left out. Set AISOPOD_RECORDINGS to where they are."
+        )
