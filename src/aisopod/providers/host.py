@@ -6,9 +6,18 @@ from typing import Any, Literal
 import msgspec
 
 from aisopod.codecs import Codec
-from aisopod.types import HttpRequest, ModelInfo, Secret
+from aisopod.types import HttpRequest, ModelInfo, PullProgress, Secret
 
-__all__ = ["Credential", "Host", "Listing", "Page", "TokenCounting"]
+__all__ = [
+    "Credential",
+    "Host",
+    "Listing",
+    "Page",
+    "Pulling",
+    "TokenCounting",
+    "bearer",
+    "joined_headers",
+]
 
 
 class Credential(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,6 +72,36 @@ class TokenCounting(msgspec.Struct, frozen=True, kw_only=True):
     parse: Callable[[bytes], int]
 
 
+class Pulling(msgspec.Struct, frozen=True, kw_only=True):
+    """How the host's machine downloads a model.
+
+    Attributes:
+        path: path of the call.
+        encode: a model's name to the call's body.
+        decode: a frame of the answer to a step of the download.
+    """
+
+    path: str
+    encode: Callable[[str], bytes]
+    decode: Callable[[bytes], PullProgress]
+
+
+def joined_headers(*sources: Mapping[str, str]) -> dict[str, str]:
+    """Headers of several sources; the later wins, but beta flags of all are kept.
+
+    https://docs.anthropic.com/en/api/beta-headers: several betas are one comma-separated list.
+    """
+    headers: dict[str, str] = {}
+    for source in sources:
+        for name, value in source.items():
+            if name == "anthropic-beta" and name in headers:
+                flags = (*headers[name].split(","), *value.split(","))
+                headers[name] = ",".join(dict.fromkeys(flag.strip() for flag in flags))
+            else:
+                headers[name] = value
+    return headers
+
+
 def bearer(request: HttpRequest, credential: Credential) -> Mapping[str, str]:  # noqa: ARG001
     """`Authorization: Bearer …`, the scheme of most hosts."""
     return {"authorization": f"Bearer {credential.secret.reveal()}"}
@@ -80,6 +119,7 @@ class Host(msgspec.Struct, frozen=True, kw_only=True):
         stream_path: the same for a streamed answer, where it differs.
         listing: how models are listed; None where they cannot be.
         token_counting: how tokens are counted; None where they cannot be.
+        pulling: how models are downloaded; None where they are not.
         key_variables: environment variables that hold the key, the first set one wins.
         token_variables: the same for a bearer token.
         base_url_variables: the same for the base URL.
@@ -104,6 +144,7 @@ class Host(msgspec.Struct, frozen=True, kw_only=True):
     stream_path: str = ""
     listing: Listing | None = None
     token_counting: TokenCounting | None = None
+    pulling: Pulling | None = None
     key_variables: tuple[str, ...] = ()
     token_variables: tuple[str, ...] = ()
     base_url_variables: tuple[str, ...] = ()

@@ -1,0 +1,225 @@
+"""What no wire would take is refused before the network, with field, value and remedy."""
+
+from typing import get_args
+
+from aisopod.errors import InvalidRequestError
+from aisopod.types import (
+    ChatCompletionRequest,
+    DocumentPart,
+    ImagePart,
+    JsonSchema,
+    Message,
+    OpaquePart,
+    Part,
+    Role,
+    TextPart,
+    ThinkingPart,
+    Tool,
+    ToolChoice,
+    sniff_media_type,
+)
+
+__all__ = ["validate"]
+
+_ROLES = get_args(Role)
+_PARTS = (TextPart, ImagePart, DocumentPart, ThinkingPart, OpaquePart)
+
+
+def validate(request: ChatCompletionRequest) -> None:
+    """Check a request by the rules that hold on every wire.
+
+    Raises:
+        InvalidRequestError: it cannot be sent; names field, value and remedy.
+    """
+    if not request.model:
+        raise InvalidRequestError("is empty", field="model", remedy="Name a model")
+    if not request.messages:
+        raise InvalidRequestError(
+            "there is nothing to answer", field="messages", remedy="Give at least one message"
+        )
+    for index, message in enumerate(request.messages):
+        _check_message(message, f"messages[{index}]")
+    _check_tool_ids(request.messages)
+    _check_tools(request)
+    _check_numbers(request)
+    if isinstance(request.response_format, JsonSchema):
+        _check_schema(request.response_format.schema, "response_format.schema")
+
+
+def _check_message(message: Message, path: str) -> None:
+    if message.role not in _ROLES:
+        raise InvalidRequestError(
+            "there is no such role",
+            field=f"{path}.role",
+            value=message.role,
+            remedy=f"Use one of {', '.join(_ROLES)}",
+        )
+    if message.role == "tool" and not message.tool_call_id:
+        raise InvalidRequestError(
+            "a tool's message must say which call it answers",
+            field=f"{path}.tool_call_id",
+            value=message.tool_call_id,
+            remedy="Set it to the id of the ToolCall",
+        )
+    if message.tool_calls and message.role != "assistant":
+        raise InvalidRequestError(
+            "only an assistant makes tool calls",
+            field=f"{path}.tool_calls",
+            value=message.role,
+            remedy="Move them to the assistant's message",
+        )
+    if isinstance(message.content, str):
+        return
+    if not isinstance(message.content, list | tuple):
+        raise InvalidRequestError(
+            "content is a text or a list of parts", field=f"{path}.content", value=message.content
+        )
+    for index, part in enumerate(message.content):
+        _check_part(part, f"{path}.content[{index}]")
+
+
+def _check_part(part: Part, path: str) -> None:
+    if not isinstance(part, _PARTS):
+        raise InvalidRequestError(
+            "this is no content part",
+            field=path,
+            value=part,
+            remedy="Use TextPart, ImagePart, DocumentPart, ThinkingPart or OpaquePart",
+        )
+    if not isinstance(part, ImagePart | DocumentPart):
+        return
+    sources = [name for name in ("data", "url", "file_id") if getattr(part, name) is not None]
+    if len(sources) != 1:
+        raise InvalidRequestError(
+            "exactly one source is needed",
+            field=path,
+            value=sources,
+            remedy="Give data, url or file_id",
+        )
+    if part.url is not None and not part.url.startswith(("https://", "http://", "data:")):
+        raise InvalidRequestError(
+            "this is no URL that a provider could fetch",
+            field=f"{path}.url",
+            value=part.url,
+            remedy="Give an https: URL, or read a file with from_file()",
+        )
+    if part.data is not None and not part.media_type and sniff_media_type(part.data) is None:
+        _check_unknown_data(part, part.data, path)
+
+
+def _check_unknown_data(part: ImagePart | DocumentPart, data: bytes, path: str) -> None:
+    if not data:
+        raise InvalidRequestError("is empty", field=f"{path}.data", remedy="Give the file's bytes")
+    if isinstance(part, ImagePart) or b"\x00" in data[:1024]:
+        kind = "image" if isinstance(part, ImagePart) else "document"
+        raise InvalidRequestError(
+            f"the bytes are of no known {kind} type",
+            field=f"{path}.media_type",
+            value=data[:16],
+            remedy="Set media_type, or convert to PNG, JPEG, GIF or WebP (documents: PDF or text)",
+        )
+
+
+def _check_tool_ids(messages: list[Message]) -> None:
+    calls: dict[str, str] = {}
+    answered: set[str] = set()
+    for index, message in enumerate(messages):
+        for position, call in enumerate(message.tool_calls):
+            path = f"messages[{index}].tool_calls[{position}].id"
+            if not call.id:
+                raise InvalidRequestError("is empty", field=path, remedy="Give every call an id")
+            if call.id in calls:
+                raise InvalidRequestError(
+                    f"the id is already taken by {calls[call.id]}",
+                    field=path,
+                    value=call.id,
+                    remedy="Ids of calls must be unique in a conversation",
+                )
+            calls[call.id] = path
+        if message.role == "tool" and message.tool_call_id:
+            _check_result(message.tool_call_id, f"messages[{index}].tool_call_id", calls, answered)
+
+
+def _check_result(call_id: str, path: str, calls: dict[str, str], answered: set[str]) -> None:
+    if call_id not in calls:
+        raise InvalidRequestError(
+            "no earlier message made this call",
+            field=path,
+            value=call_id,
+            remedy="Keep the assistant's message with its tool_calls before the result",
+        )
+    if call_id in answered:
+        raise InvalidRequestError(
+            "the call is already answered",
+            field=path,
+            value=call_id,
+            remedy="Send one result for a call",
+        )
+    answered.add(call_id)
+
+
+def _check_tools(request: ChatCompletionRequest) -> None:
+    names: set[str] = set()
+    for index, tool in enumerate(request.tools):
+        if not isinstance(tool, Tool):
+            continue
+        path = f"tools[{index}]"
+        if not tool.name:
+            raise InvalidRequestError("is empty", field=f"{path}.name", remedy="Name the tool")
+        if tool.name in names:
+            raise InvalidRequestError(
+                "two tools have this name",
+                field=f"{path}.name",
+                value=tool.name,
+                remedy="Give each tool a name of its own",
+            )
+        names.add(tool.name)
+        _check_schema(tool.parameters, f"{path}.parameters")
+    choice = request.tool_choice
+    if choice in (None, "none", "auto"):
+        return
+    if not request.tools:
+        raise InvalidRequestError(
+            "there are no tools to choose from", field="tool_choice", value=choice
+        )
+    if isinstance(choice, ToolChoice) and names and choice.name not in names:
+        raise InvalidRequestError(
+            "no tool has this name",
+            field="tool_choice.name",
+            value=choice.name,
+            remedy=f"Choose one of {', '.join(sorted(names))}",
+        )
+
+
+def _check_schema(schema: object, path: str) -> None:
+    if not isinstance(schema, dict) or schema.get("type", "object") != "object":
+        raise InvalidRequestError(
+            "the schema's root must be an object",
+            field=path,
+            value=schema,
+            remedy='Wrap it: {"type": "object", "properties": {...}}',
+        )
+
+
+def _check_numbers(request: ChatCompletionRequest) -> None:
+    _check_range("temperature", request.temperature, 0.0, 2.0)
+    _check_range("top_p", request.top_p, 0.0, 1.0)
+    if request.max_tokens is not None and request.max_tokens < 1:
+        raise InvalidRequestError(
+            "must be at least 1", field="max_tokens", value=request.max_tokens
+        )
+    for index, text in enumerate(request.stop):
+        if not text:
+            raise InvalidRequestError(
+                "is empty", field=f"stop[{index}]", remedy="Leave empty texts out"
+            )
+
+
+def _check_range(field: str, value: float | None, low: float, high: float) -> None:
+    if value is not None and not low <= value <= high:
+        raise InvalidRequestError(
+            f"must lie between {low:g} and {high:g}",
+            field=field,
+            value=value,
+            remedy="Choose a number in that range, or leave it out",
+        )

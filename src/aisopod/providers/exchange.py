@@ -1,0 +1,224 @@
+"""One chat exchange, from sending to the last chunk. This is the hot path."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
+
+import msgspec
+
+from aisopod.codecs import Decoder, Target
+from aisopod.errors import (
+    AisopodError,
+    FirstTokenTimeoutError,
+    ProtocolError,
+    StreamInterruptedError,
+    TotalTimeoutError,
+)
+from aisopod.framing import Framing
+from aisopod.providers.host import Host
+from aisopod.providers.watch import Watch
+from aisopod.transport import Response
+from aisopod.types import (
+    ChatCompletionChunk,
+    MessageDelta,
+    ResponseInfo,
+    ResponseWarning,
+    Timeouts,
+)
+
+__all__ = ["MAX_BODY_BYTES", "PLAIN_TOTAL_SECONDS", "Exchange"]
+
+MAX_BODY_BYTES = 64 * 1024 * 1024
+"""No legitimate plain answer, listing or error is longer."""
+PLAIN_TOTAL_SECONDS = 600.0
+"""Where nothing shows life before the end, no limit would mean hanging for ever."""
+
+_EMPTY = MessageDelta()
+
+
+class Exchange:
+    """Sends one request and gives its answer as chunks.
+
+    Args:
+        host: who answers.
+        target: whom the request is for.
+        limits: how long it may take.
+        warnings: what the encoder could not carry; the first chunk tells.
+        send: sends the request and waits for the response's headers.
+        named: completes an error with the target, and takes the credential out of it.
+    """
+
+    def __init__(
+        self,
+        host: Host,
+        target: Target,
+        limits: Timeouts,
+        warnings: list[ResponseWarning],
+        *,
+        send: Callable[[], Awaitable[Response]],
+        named: Callable[[AisopodError], AisopodError],
+    ) -> None:
+        self._host = host
+        self._codec = host.codec
+        self._target = target
+        self._limits = limits
+        self._warnings = warnings
+        self._send = send
+        self._named = named
+        self._sent = 0.0
+        self._first: float | None = None
+
+    async def streamed(self) -> AsyncGenerator[ChatCompletionChunk, None]:
+        """The chunks of a streamed answer."""
+        response: Response | None = None
+        try:
+            response = await self._headers()
+            yield self._opening(response)
+            if _is_plain(response, self._codec.dialect):
+                for whole in await self._whole(response):
+                    yield whole
+            else:
+                async with aclosing(self._live(response)) as chunks:
+                    async for chunk in chunks:
+                        yield chunk
+            yield self._closing(response, asyncio.get_running_loop().time())
+            await response.finish()
+        except AisopodError as error:
+            raise self._named(error) from error.__cause__
+        finally:
+            if response is not None:
+                response.close()
+
+    async def _live(self, response: Response) -> AsyncGenerator[ChatCompletionChunk, None]:
+        """The chunks of a stream, as its bytes come."""
+        watch = Watch(response, self._limits, self._sent)
+        framing = self._codec.framing()
+        decoder = self._codec.stream_decoder(self._target)
+        feed, decode, read = framing.feed, decoder.feed, response.read_some
+        clock = asyncio.get_running_loop().time
+        watch.waiting_since = clock()
+        try:
+            while not decoder.done and (data := await read()):
+                for frame in feed(data):
+                    chunk = decode(frame)
+                    if chunk is None:
+                        continue
+                    if self._first is None and chunk.delta.has_content:
+                        watch.start()
+                        self._first = clock()
+                    # While the consumer has the word, no clock runs.
+                    watch.waiting_since = None
+                    yield chunk
+                if watch.waiting_since is None:
+                    watch.waiting_since = clock()
+            for chunk in _ending(framing, decoder):
+                yield chunk
+        finally:
+            watch.stop()
+
+    async def plain(self) -> AsyncGenerator[ChatCompletionChunk, None]:
+        """The chunks that a plain answer makes."""
+        loop = asyncio.get_running_loop()
+        limit = self._limits.total or PLAIN_TOTAL_SECONDS
+        try:
+            async with asyncio.timeout(limit):
+                self._sent = loop.time()
+                response = await self._send()
+                try:
+                    chunks = await self._whole(response)
+                    await response.finish()
+                finally:
+                    response.close()
+            self._first = loop.time()
+            yield self._opening(response)
+            for chunk in chunks:
+                yield chunk
+            yield self._closing(response, self._first)
+        except TimeoutError as error:
+            late = TotalTimeoutError(f"no whole answer within {limit:g} s (total)")
+            raise self._named(late) from error
+        except AisopodError as error:
+            raise self._named(error) from error.__cause__
+
+    async def _headers(self) -> Response:
+        """Send, and wait for the headers within the limits for a stream's beginning."""
+        self._sent = asyncio.get_running_loop().time()
+        limits = self._limits
+        times = [limit for limit in (limits.first_token, limits.total) if limit is not None]
+        limit = min(times, default=None)
+        try:
+            async with asyncio.timeout(limit):
+                return await self._send()
+        except TimeoutError as error:
+            if limit == limits.first_token:
+                raise FirstTokenTimeoutError(
+                    f"no answer within {limit:g} s (first_token)"
+                ) from error
+            raise TotalTimeoutError(f"no answer within {limit:g} s (total)") from error
+
+    async def _whole(self, response: Response) -> list[ChatCompletionChunk]:
+        body = await response.read_all(MAX_BODY_BYTES)
+        if _is_page(response):
+            raise ProtocolError(
+                "a web page came in place of an answer: check base_url",
+                dialect=self._codec.dialect,
+                frame=body[:200],
+            )
+        return self._codec.decode(body, self._target)
+
+    def _opening(self, response: Response) -> ChatCompletionChunk:
+        return ChatCompletionChunk(
+            id="",
+            model=self._target.model,
+            delta=_EMPTY,
+            warnings=self._warnings or None,
+            info=self._info(response),
+        )
+
+    def _closing(self, response: Response, now: float) -> ChatCompletionChunk:
+        info = msgspec.structs.replace(
+            self._info(response),
+            first_token_seconds=None if self._first is None else self._first - self._sent,
+            total_seconds=now - self._sent,
+        )
+        return ChatCompletionChunk(id="", model="", delta=_EMPTY, info=info)
+
+    def _info(self, response: Response) -> ResponseInfo:
+        headers = response.headers
+        return ResponseInfo(
+            status=response.status,
+            request_id=next(
+                (headers[name] for name in self._host.request_id_headers if name in headers), None
+            ),
+            rate_limits=self._codec.rate_limits(headers, time.time()),
+            headers=dict(headers),
+        )
+
+
+def _is_plain(response: Response, dialect: str) -> bool:
+    """Whether the whole answer is one document, although a stream was asked for."""
+    kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind == "text/html":
+        return True
+    # Ollama sends its stream of lines with this type when a proxy or an old version answers.
+    return kind == "application/json" and dialect != "ollama_chat"
+
+
+def _is_page(response: Response) -> bool:
+    return response.headers.get("content-type", "").lower().startswith("text/html")
+
+
+def _ending(framing: Framing, decoder: Decoder) -> list[ChatCompletionChunk]:
+    """What is left when the body has ended: an event without its last separator, the ending."""
+    chunks: list[ChatCompletionChunk | None] = []
+    if not decoder.done:
+        for frame in framing.close():
+            try:
+                chunks.append(decoder.feed(frame))
+            except ProtocolError as error:
+                raise StreamInterruptedError(
+                    f"the stream ended in the middle of a frame: {error.frame[:80]!r}"
+                ) from error
+    chunks.append(decoder.close())
+    return [chunk for chunk in chunks if chunk is not None]

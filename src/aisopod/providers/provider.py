@@ -1,0 +1,314 @@
+"""The engine: joins a host, its codec and a transport. One for all providers."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Mapping
+from urllib.parse import quote
+
+import msgspec
+
+from aisopod.codecs import Encoded, Target
+from aisopod.errors import (
+    AisopodError,
+    AuthenticationError,
+    BadRequestError,
+    ConnectError,
+    MissingCredentialError,
+    PermissionDeniedError,
+    ProviderError,
+    TotalTimeoutError,
+    TransportError,
+    UnsupportedFeatureError,
+)
+from aisopod.normalise import validate
+from aisopod.providers.exchange import MAX_BODY_BYTES, PLAIN_TOTAL_SECONDS, Exchange
+from aisopod.providers.host import Credential, Host, joined_headers
+from aisopod.transport import Response, Transport
+from aisopod.types import (
+    ChatCompletionChunk,
+    ChatCompletionRequest,
+    HttpRequest,
+    ModelInfo,
+    OnUnsupported,
+    ProviderHealth,
+    PullProgress,
+    Timeouts,
+)
+
+__all__ = ["Provider"]
+
+
+class Provider:
+    """One provider, ready to be called.
+
+    Args:
+        host: who is called.
+        transport: what carries the bytes.
+        credential: what requests are signed with; None where the host needs none.
+        base_url: where the host answers, in place of its own address.
+        headers: headers for every request.
+        options: the host's own options, such as an organisation or an API version.
+        timeouts: limits for every request.
+        on_unsupported: what to do with a parameter that a model does not take.
+    """
+
+    def __init__(
+        self,
+        host: Host,
+        transport: Transport,
+        *,
+        credential: Credential | None = None,
+        base_url: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        options: Mapping[str, str] | None = None,
+        timeouts: Timeouts | None = None,
+        on_unsupported: OnUnsupported = "error",
+    ) -> None:
+        self.id = host.id
+        self.host = host
+        self.base_url = (base_url or host.base_url).rstrip("/")
+        self.timeouts = timeouts or Timeouts()
+        self._transport = transport
+        self._credential = credential
+        self._options = {**host.option_defaults, **(options or {})}
+        self._on_unsupported: OnUnsupported = on_unsupported
+        self._headers: dict[str, str] = {
+            "user-agent": "aisopod",
+            "content-type": "application/json",
+            **host.headers,
+        }
+        for name, header in host.option_headers.items():
+            if self._options.get(name):
+                self._headers[header] = self._options[name]
+        self._headers.update({name.lower(): value for name, value in (headers or {}).items()})
+
+    def __repr__(self) -> str:
+        return f"Provider({self.id!r}, base_url={self.base_url!r})"
+
+    def chat_completion(
+        self, request: ChatCompletionRequest, *, timeouts: Timeouts | None = None
+    ) -> AsyncIterator[ChatCompletionChunk]:
+        """Send a request; give the answer's chunks, of a streamed or a plain answer alike.
+
+        The first chunk and the last carry `info`. Leaving the iterator closes the connection.
+
+        Raises:
+            InvalidRequestError: at once, before anything is sent.
+            ProviderError: the provider refused or failed.
+            TransportError: no whole answer arrived.
+            ProtocolError: the answer cannot be read.
+        """
+        validate(request)
+        target = self._target(request.model)
+        encoded = self.host.codec.encode(request, target)
+        http = self._chat_request(request, encoded)
+        limits = timeouts or self.timeouts
+        exchange = Exchange(
+            self.host,
+            target,
+            limits,
+            encoded.warnings,
+            send=lambda: self._open(http, limits, request.model),
+            named=lambda error: self._named(error, request.model),
+        )
+        return exchange.streamed() if request.stream else exchange.plain()
+
+    async def list_models(self) -> list[ModelInfo]:
+        """Every model that the provider offers, all pages.
+
+        Raises:
+            UnsupportedFeatureError: the provider has no listing.
+            ProviderError: the provider refused or failed.
+            TransportError: no whole answer arrived.
+        """
+        listing = self.host.listing
+        if listing is None:
+            raise UnsupportedFeatureError(
+                f"{self.host.name} has no listing of models",
+                field="provider",
+                value=self.id,
+                remedy="Name the model that you want",
+            )
+        models: list[ModelInfo] = []
+        path = listing.path
+        while True:
+            body = await self._call(self._request("GET", path))
+            page = listing.parse(body, self.id)
+            models.extend(page.models)
+            if not page.cursor:
+                return models
+            joint = "&" if "?" in listing.path else "?"
+            path = f"{listing.path}{joint}{listing.cursor_query}={quote(page.cursor, safe='')}"
+
+    async def count_tokens(self, request: ChatCompletionRequest) -> int:
+        """How many tokens the request's prompt has, by the provider's own count.
+
+        Raises:
+            UnsupportedFeatureError: the provider does not count.
+            ProviderError: the provider refused or failed.
+            TransportError: no whole answer arrived.
+        """
+        counting = self.host.token_counting
+        if counting is None:
+            raise UnsupportedFeatureError(
+                f"{self.host.name} counts no tokens",
+                field="provider",
+                value=self.id,
+                remedy="Read `usage` of a response",
+            )
+        validate(request)
+        encoded = self.host.codec.encode(request, self._target(request.model))
+        body = counting.encode(encoded.body)
+        http = self._request("POST", counting.path, body=body, headers=encoded.headers)
+        return counting.parse(await self._call(http, request.model))
+
+    async def health_check(self) -> ProviderHealth:
+        """Whether requests can be expected to work; costs no tokens and does not raise."""
+        path = self.host.health_path or (self.host.listing.path if self.host.listing else "/")
+        started = time.perf_counter()
+        try:
+            await self._call(self._request("GET", path))
+        except (AuthenticationError, PermissionDeniedError, MissingCredentialError) as error:
+            return self._health(started, authorised=False, problem=str(error))
+        except ProviderError as error:
+            return self._health(started, problem=str(error))
+        except AisopodError as error:
+            return ProviderHealth(provider=self.id, reachable=False, problem=str(error))
+        return self._health(started, authorised=True)
+
+    async def pull(self, model: str) -> AsyncIterator[PullProgress]:
+        """Download a model to the provider's machine, where it has such a thing.
+
+        Raises:
+            UnsupportedFeatureError: the provider downloads nothing.
+            ProviderError: the provider refused or failed.
+            TransportError: the connection broke.
+        """
+        pulling = self.host.pulling
+        if pulling is None:
+            raise UnsupportedFeatureError(
+                f"{self.host.name} downloads no models",
+                field="provider",
+                value=self.id,
+                remedy="Use a provider that runs models on your machine, such as ollama",
+            )
+        http = self._request("POST", pulling.path, body=pulling.encode(model))
+        response = await self._open(http, self.timeouts, model)
+        try:
+            framing = self.host.codec.framing()
+            while data := await response.read_some():
+                for frame in framing.feed(data):
+                    yield pulling.decode(frame)
+            for frame in framing.close():
+                yield pulling.decode(frame)
+            await response.finish()
+        except AisopodError as error:
+            raise self._named(error, model) from error.__cause__
+        finally:
+            response.close()
+
+    def _target(self, model: str) -> Target:
+        return Target(
+            provider=self.id,
+            model=model,
+            on_unsupported=self._on_unsupported,
+            quirks=self.host.quirks,
+        )
+
+    def _chat_request(self, request: ChatCompletionRequest, encoded: Encoded) -> HttpRequest:
+        path = self.host.chat_path
+        if request.stream and self.host.stream_path:
+            path = self.host.stream_path
+        path = path.replace("{model}", quote(request.model, safe=":"))
+        # Compressed streams arrive in the compressor's steps, not the model's.
+        headers = {"accept-encoding": "identity"} if request.stream else {}
+        return self._request(
+            "POST", path, body=encoded.body, headers={**encoded.headers, **headers}
+        )
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> HttpRequest:
+        for name, value in self._options.items():
+            path = path.replace(f"{{{name}}}", quote(value, safe=""))
+        request = HttpRequest(method=method, url=self.base_url + path, headers={}, body=body)
+        if self._credential is not None:
+            signed = self.host.authorize(request, self._credential)
+        elif self.host.key_required:
+            names = " or ".join((*self.host.key_variables, *self.host.token_variables))
+            raise MissingCredentialError(
+                f"{self.host.name} needs a key: set {names}, or api_key in the configuration"
+            )
+        else:
+            signed = {}
+        return msgspec.structs.replace(
+            request, headers=joined_headers(self._headers, headers or {}, signed)
+        )
+
+    async def _open(
+        self, http: HttpRequest, limits: Timeouts, model: str | None = None
+    ) -> Response:
+        """Send and wait for the headers; a refusal becomes its error."""
+        try:
+            response = await self._transport.send(http, connect_timeout=limits.connect)
+        except ConnectError as error:
+            if self.host.connect_hint:
+                error.message += f"; {self.host.connect_hint}"
+            raise
+        if response.status < 300:
+            return response
+        try:
+            body = await response.read_all(MAX_BODY_BYTES)
+            if response.status < 400:
+                raise BadRequestError(
+                    f"redirected to {response.headers.get('location', 'nowhere')}, which aisopod "
+                    "does not follow with a credential: correct base_url",
+                    status=response.status,
+                )
+            raise self._named(
+                self.host.codec.decode_error(response.status, response.headers, body), model
+            )
+        finally:
+            response.close()
+
+    async def _call(self, http: HttpRequest, model: str | None = None) -> bytes:
+        """A small call: the whole body, within the connect and total limits."""
+        limit = self.timeouts.total or PLAIN_TOTAL_SECONDS
+        try:
+            async with asyncio.timeout(limit):
+                response = await self._open(http, self.timeouts, model)
+                try:
+                    body = await response.read_all(MAX_BODY_BYTES)
+                    await response.finish()
+                    return body
+                finally:
+                    response.close()
+        except TimeoutError as error:
+            late = TotalTimeoutError(f"no whole answer within {limit:g} s (total)")
+            raise self._named(late, model) from error
+        except AisopodError as error:
+            raise self._named(error, model) from error.__cause__
+
+    def _named(self, error: AisopodError, model: str | None) -> AisopodError:
+        if isinstance(error, ProviderError | TransportError):
+            error.provider = error.provider or self.id
+            error.model = error.model or model
+        if self._credential is not None:
+            error.redact(self._credential.secret.reveal())
+        return error
+
+    def _health(
+        self, started: float, *, authorised: bool | None = None, problem: str | None = None
+    ) -> ProviderHealth:
+        return ProviderHealth(
+            provider=self.id,
+            reachable=True,
+            authorised=authorised,
+            latency_seconds=time.perf_counter() - started,
+            problem=problem,
+        )

@@ -1,0 +1,76 @@
+"""Finds a provider by its name: a folder here, a compatible host, or a third party's entry point.
+
+Nothing is listed in this file: adding a provider touches its own folder only.
+"""
+
+import difflib
+from collections.abc import Callable
+from functools import cache
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import Any, cast
+
+from aisopod import providers
+from aisopod.errors import UnknownProviderError
+from aisopod.providers.host import Host
+from aisopod.providers.protocol import ModelProvider
+
+__all__ = ["ENTRY_POINT_GROUP", "find", "names"]
+
+ENTRY_POINT_GROUP = "aisopod.providers"
+
+Factory = Callable[..., ModelProvider]
+
+
+def find(provider: str) -> Host | Factory:
+    """The host of this name, or a third party's factory of a ModelProvider.
+
+    Raises:
+        UnknownProviderError: there is none; names the nearest.
+    """
+    if provider in _folders():
+        host = getattr(import_module(f"{providers.__name__}.{provider}"), "host", None)
+        if host is not None:
+            return cast("Host", host)
+    return _compatible().get(provider) or _third_party(provider) or _unknown(provider)
+
+
+def names() -> list[str]:
+    """Every provider that can be found, sorted."""
+    hosts = [name for name in _folders() if name != "compatible"]
+    return sorted({*hosts, *_compatible(), *(entry.name for entry in _entry_points())})
+
+
+@cache
+def _folders() -> frozenset[str]:
+    return frozenset(module.name for module in iter_modules(providers.__path__) if module.ispkg)
+
+
+@cache
+def _compatible() -> dict[str, Host]:
+    from aisopod.providers.compatible import HOSTS
+
+    return HOSTS
+
+
+def _entry_points() -> Any:  # noqa: ANN401 - importlib.metadata's own collection
+    from importlib.metadata import entry_points
+
+    return entry_points(group=ENTRY_POINT_GROUP)
+
+
+def _third_party(provider: str) -> Host | Factory | None:
+    for entry in _entry_points():
+        if entry.name == provider:
+            return cast("Host | Factory", entry.load())
+    return None
+
+
+def _unknown(provider: str) -> Host:
+    known = names()
+    near = difflib.get_close_matches(provider, known, n=3, cutoff=0.5)
+    hint = f"did you mean {', '.join(near)}?" if near else f"known are {', '.join(known)}"
+    raise UnknownProviderError(
+        f"there is no provider {provider!r}: {hint} "
+        "Any other service can be named in the configuration, with its base_url"
+    )
