@@ -1,0 +1,64 @@
+"""One typed, async, streaming chat API over Anthropic, OpenAI and compatibles, and Ollama.
+
+Every name is loaded when it is first used (PEP 562): importing aisopod costs next to nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from aisopod.client import AsyncClient as AsyncClient
+    from aisopod.client import Stream as Stream
+    from aisopod.client import get_provider as get_provider
+    from aisopod.config import Config as Config
+    from aisopod.config import load_config as load_config
+    from aisopod.errors import *  # noqa: F403 - each module says in __all__ what is public
+    from aisopod.providers.protocol import ModelProvider as ModelProvider
+    from aisopod.sync import Client as Client
+    from aisopod.sync import SyncStream as SyncStream
+    from aisopod.types import *  # noqa: F403 - each module says in __all__ what is public
+
+# Where each name lives; checked against the modules' own __all__ by the tests.
+_HOMES = {
+    "aisopod.client": ("AsyncClient", "Stream", "get_provider"),
+    "aisopod.config": ("Config", "load_config"),
+    "aisopod.errors": (
+        "AisopodError", "AuthenticationError", "BadRequestError", "BillingError",
+        "ConfigurationError", "ConnectError", "ConnectTimeoutError", "ContentFilterError",
+        "ContextLengthError", "FirstTokenTimeoutError", "IdleTimeoutError",
+        "InvalidRequestError", "MissingCredentialError", "MissingDependencyError",
+        "ModelNotFoundError", "OutputValidationError", "OverloadedError",
+        "PermissionDeniedError", "ProtocolError", "ProviderError", "RateLimitError", "Scope",
+        "ServerError", "StreamInterruptedError", "TotalTimeoutError", "TransportError",
+        "UnknownModelError", "UnknownProviderError", "UnsupportedFeatureError",
+    ),
+    "aisopod.providers.protocol": ("ModelProvider",),
+    "aisopod.sync": ("Client", "SyncStream"),
+    "aisopod.types": (
+        "CacheControl", "ChatCompletion", "ChatCompletionChunk", "ChatCompletionRequest",
+        "DocumentPart", "Effort", "FinishReason", "Fold", "HttpRequest", "ImagePart",
+        "JsonSchema", "Message", "MessageDelta", "ModelInfo", "OnUnsupported", "OpaquePart",
+        "OpaqueTool", "Part", "ProviderHealth", "PullProgress", "RateLimit", "Reasoning",
+        "ResponseInfo", "ResponseWarning", "Role", "Secret", "TextPart", "ThinkingPart",
+        "Timeouts", "TokenUsage", "Tool", "ToolCall", "ToolCallDelta", "ToolChoice",
+        "ToolChoiceMode", "fold", "sniff_media_type",
+    ),
+}  # fmt: skip
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = ["__version__", *sorted(_HOME_OF)]  # noqa: PLE0604 - the names are texts
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401
+    home = _HOME_OF.get(name)
+    if home is None:
+        raise AttributeError(f"module 'aisopod' has no attribute {name!r}")
+    value = getattr(import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

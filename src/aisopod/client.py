@@ -1,7 +1,7 @@
 """The client: joins configuration, providers and transport. The composition root."""
 
 import os
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self, cast
 
@@ -9,7 +9,12 @@ import msgspec
 
 from aisopod import config as configuration
 from aisopod.config import Config
-from aisopod.errors import AisopodError, UnknownModelError, UnsupportedFeatureError
+from aisopod.errors import (
+    AisopodError,
+    UnknownModelError,
+    UnknownProviderError,
+    UnsupportedFeatureError,
+)
 from aisopod.normalise import build_request
 from aisopod.providers import registry
 from aisopod.providers.host import Credential, Host
@@ -21,6 +26,7 @@ from aisopod.types import (
     ChatCompletionChunk,
     ChatCompletionRequest,
     Fold,
+    JsonSchema,
     Message,
     ModelInfo,
     ProviderHealth,
@@ -122,6 +128,7 @@ class AsyncClient:
         self.config = config if isinstance(config, Config) else configuration.load(config)
         self._timeouts = timeouts
         self._transport = transport
+        self._owns_transport = transport is None
         self._providers: dict[tuple[str, str | None], ModelProvider] = {}
 
     async def __aenter__(self) -> Self:
@@ -164,14 +171,10 @@ class AsyncClient:
             InvalidRequestError: the request cannot be sent; nothing was.
             ConfigurationError: the provider cannot be used as it is configured.
         """
-        provider, request = self._prepared(
-            model, prompt, base_url, messages=messages, system=system, stream=True, fields=fields
-        )
-        wanted = fields.get("response_format")
-        return Stream(
-            self._chunks(provider, request, timeouts),
-            None if isinstance(wanted, str | Mapping | msgspec.Struct) else wanted,
-        )
+        conversation = {"messages": messages, "system": system}
+        provider, request = self._prepared(model, prompt, base_url, **conversation, **fields)
+        request = msgspec.structs.replace(request, stream=True)
+        return self._started(provider, request, timeouts, fields.get("response_format"))
 
     async def complete(
         self,
@@ -189,15 +192,11 @@ class AsyncClient:
         Raises:
             AisopodError: any of the tree in `aisopod.errors`.
         """
-        provider, request = self._prepared(
-            model, prompt, base_url, messages=messages, system=system, stream=False, fields=fields
-        )
+        conversation = {"messages": messages, "system": system}
+        provider, request = self._prepared(model, prompt, base_url, **conversation, **fields)
+        request = msgspec.structs.replace(request, stream=False)
         wanted = fields.get("response_format")
-        stream = Stream(
-            self._chunks(provider, request, timeouts),
-            None if isinstance(wanted, str | Mapping | msgspec.Struct) else wanted,
-        )
-        async with stream:
+        async with self._started(provider, request, timeouts, wanted) as stream:
             return await stream.collect()
 
     async def count_tokens(
@@ -216,9 +215,8 @@ class AsyncClient:
             UnsupportedFeatureError: the provider does not count.
             AisopodError: any other of the tree in `aisopod.errors`.
         """
-        provider, request = self._prepared(
-            model, prompt, base_url, messages=messages, system=system, stream=False, fields=fields
-        )
+        conversation = {"messages": messages, "system": system}
+        provider, request = self._prepared(model, prompt, base_url, **conversation, **fields)
         return await self._own(provider, "counts no tokens").count_tokens(request)
 
     async def list_models(self, provider: str | None = None) -> list[ModelInfo]:
@@ -232,7 +230,7 @@ class AsyncClient:
             return await self.provider(provider).list_models()
         models: list[ModelInfo] = []
         failures: list[AisopodError] = []
-        for name in configuration.usable_providers(self.config):
+        for name in _usable(self.config):
             try:
                 models.extend(await self.provider(name).list_models())
             except AisopodError as error:
@@ -263,35 +261,25 @@ class AsyncClient:
         """
         key = (name, base_url)
         if key not in self._providers:
-            self._providers[key] = self._build(name, base_url)
+            self._providers[key] = _build_provider(
+                name,
+                self.config,
+                self._shared_transport,
+                base_url=base_url,
+                timeouts=self._timeouts,
+            )
         return self._providers[key]
 
     async def close(self) -> None:
         """Close every connection."""
         transport, self._transport = self._transport, None
         self._providers.clear()
-        if transport is not None:
+        if transport is not None and self._owns_transport:
             await transport.close()
-
-    def _build(self, name: str, base_url: str | None) -> ModelProvider:
-        settings = self.config.providers.get(name)
-        host = configuration.host_for(name, self.config)
-        if not isinstance(host, Host):
-            return host()
-        return Provider(
-            host,
-            self._shared_transport(),
-            credential=configuration.credential_for(host, self.config),
-            base_url=base_url or configuration.base_url_for(host, self.config),
-            headers=settings.headers if settings else None,
-            options=configuration.options_for(host, self.config),
-            timeouts=self._timeouts or configuration.timeouts_for(host, self.config),
-            on_unsupported=self.config.on_unsupported,
-        )
 
     def _shared_transport(self) -> Transport:
         if self._transport is None:
-            self._transport = configuration.build_transport(self.config)
+            self._transport = _build_transport(self.config)
         return self._transport
 
     def _prepared(
@@ -299,17 +287,14 @@ class AsyncClient:
         model: str | ChatCompletionRequest | None,
         prompt: str | None,
         base_url: str | None,
-        *,
-        stream: bool,
-        fields: Mapping[str, Any],
-        **conversation: Any,
+        **fields: Any,
     ) -> tuple[ModelProvider, ChatCompletionRequest]:
         if isinstance(model, ChatCompletionRequest):
             name, wanted = self._split(model.model)
-            request = msgspec.structs.replace(model, model=wanted, stream=stream)
+            request = msgspec.structs.replace(model, model=wanted)
         else:
             name, wanted = self._split(model or self.config.default_model)
-            request = build_request(wanted, prompt, **conversation, **{**fields, "stream": stream})
+            request = build_request(wanted, prompt, **fields)
         return self.provider(name, base_url=base_url), request
 
     def _split(self, model: str | None) -> tuple[str, str]:
@@ -324,12 +309,20 @@ class AsyncClient:
             )
         return provider, name
 
-    def _chunks(
-        self, provider: ModelProvider, request: ChatCompletionRequest, timeouts: Timeouts | None
-    ) -> AsyncIterator[ChatCompletionChunk]:
-        if timeouts is not None and isinstance(provider, Provider):
-            return provider.chat_completion(request, timeouts=timeouts)
-        return provider.chat_completion(request)
+    def _started(
+        self,
+        provider: ModelProvider,
+        request: ChatCompletionRequest,
+        timeouts: Timeouts | None,
+        response_format: object,
+    ) -> Stream:
+        chunks = (
+            provider.chat_completion(request, timeouts=timeouts)
+            if isinstance(provider, Provider)
+            else provider.chat_completion(request)
+        )
+        described = isinstance(response_format, str | Mapping | JsonSchema)
+        return Stream(chunks, None if described else response_format)
 
     def _own(self, provider: ModelProvider, lacks: str) -> Provider:
         if isinstance(provider, Provider):
@@ -367,23 +360,80 @@ def get_provider(
         MissingCredentialError: it needs a key; names the variable to set.
     """
     config = config or configuration.load()
-    host = configuration.host_for(name, config)
+    given = api_key or token
+    kind = cast("Any", "api_key" if api_key else "token")
+    return _build_provider(
+        name,
+        config,
+        lambda: _build_transport(config),
+        credential=Credential(secret=Secret(given), kind=kind) if given else None,
+        base_url=base_url,
+        headers=headers,
+        options=options,
+        timeouts=timeouts,
+    )
+
+
+def _build_provider(
+    name: str,
+    config: Config,
+    transport: Callable[[], Transport],
+    *,
+    credential: Credential | None = None,
+    base_url: str | None = None,
+    headers: Mapping[str, str] | None = None,
+    options: Mapping[str, str] | None = None,
+    timeouts: Timeouts | None = None,
+) -> ModelProvider:
+    """A provider of what was given and, for the rest, of what is configured."""
+    host = _find_host(name, config)
     if not isinstance(host, Host):
         return host()
-    given = api_key or token
-    if given:
-        kind = cast("Any", "api_key" if api_key else "token")
-        credential: Credential | None = Credential(secret=Secret(given), kind=kind)
-    else:
-        credential = configuration.credential_for(host, config)
     settings = config.providers.get(name)
     return Provider(
         host,
-        configuration.build_transport(config),
-        credential=credential,
+        transport(),
+        credential=credential or configuration.credential_for(host, config),
         base_url=base_url or configuration.base_url_for(host, config),
         headers={**(settings.headers if settings else {}), **(headers or {})},
         options={**configuration.options_for(host, config), **(options or {})},
         timeouts=timeouts or configuration.timeouts_for(host, config),
         on_unsupported=config.on_unsupported,
+    )
+
+
+def _find_host(name: str, config: Config) -> Host | Callable[..., ModelProvider]:
+    """The host of this name; a configured name with a dialect or base URL may be a new one."""
+    settings = config.providers.get(name)
+    if settings is None or settings.dialect is None:
+        try:
+            return registry.find(name)
+        except UnknownProviderError:
+            if settings is None or settings.base_url is None:
+                raise
+    return registry.custom(name, (settings and settings.dialect) or "openai")
+
+
+def _usable(config: Config) -> list[str]:
+    """The providers that the configuration names or holds a credential for."""
+    found = []
+    for name in sorted({*registry.names(), *config.providers}):
+        host = _find_host(name, config)
+        if name in config.providers or (
+            isinstance(host, Host) and configuration.has_credential(host, config)
+        ):
+            found.append(name)
+    return found
+
+
+def _build_transport(config: Config) -> Transport:
+    # The HTTP library costs more to import than all of aisopod: only who sends pays for it.
+    from aisopod.transport.aiohttp_transport import AiohttpTransport
+
+    network = config.network
+    return AiohttpTransport(
+        ca_bundle=network.ca_bundle,
+        client_certificate=network.client_certificate,
+        client_key=network.client_key,
+        proxy_for=lambda url: configuration.proxy_for(url, network),
     )

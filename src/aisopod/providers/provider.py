@@ -207,6 +207,10 @@ class Provider:
         finally:
             response.close()
 
+    async def close(self) -> None:
+        """Close every connection of this provider's transport."""
+        await self._transport.close()
+
     def _target(self, model: str) -> Target:
         return Target(
             provider=self.id,

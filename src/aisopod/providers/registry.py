@@ -10,12 +10,14 @@ from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any, cast
 
+import msgspec
+
 from aisopod import providers
 from aisopod.errors import UnknownProviderError
 from aisopod.providers.host import Host
 from aisopod.providers.protocol import ModelProvider
 
-__all__ = ["ENTRY_POINT_GROUP", "find", "names"]
+__all__ = ["ENTRY_POINT_GROUP", "custom", "find", "names"]
 
 ENTRY_POINT_GROUP = "aisopod.providers"
 
@@ -39,6 +41,28 @@ def names() -> list[str]:
     """Every provider that can be found, sorted."""
     hosts = [name for name in _folders() if name != "compatible"]
     return sorted({*hosts, *_compatible(), *(entry.name for entry in _entry_points())})
+
+
+def custom(provider: str, dialect: str) -> Host:
+    """A service that only the configuration knows, on a dialect that is known here.
+
+    Args:
+        provider: the name that the configuration gives it.
+        dialect: the provider whose wire it speaks: `openai`, `anthropic` or `ollama`.
+
+    Raises:
+        UnknownProviderError: no provider has the dialect's name.
+    """
+    if dialect == "openai":
+        from aisopod.providers.compatible import custom_host
+
+        return custom_host(provider)
+    model = find(dialect)
+    if not isinstance(model, Host):
+        return _unknown(dialect)
+    return msgspec.structs.replace(
+        model, id=provider, name=provider, key_variables=(), token_variables=(), key_required=False
+    )
 
 
 @cache

@@ -1,0 +1,227 @@
+"""The blocking face: the async client behind a portal, no second implementation.
+
+One background thread runs one event loop for each Client. A stream is pumped into a queue, so
+that a chunk costs the caller a queue's `get`, not a round trip between threads.
+"""
+
+import asyncio
+import os
+import queue
+import threading
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from types import TracebackType
+from typing import Any, Generic, Self, TypeVar
+
+from aisopod.client import AsyncClient, Stream
+from aisopod.config import Config
+from aisopod.types import (
+    ChatCompletion,
+    ChatCompletionChunk,
+    ModelInfo,
+    ProviderHealth,
+    PullProgress,
+    Timeouts,
+)
+
+__all__ = ["Client", "SyncStream"]
+
+T = TypeVar("T")
+
+# How many chunks may wait for a slow reader before the pump waits for it.
+_BACKLOG = 1024
+
+
+class Portal:
+    """A thread with an event loop, into which other threads call."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="aisopod", daemon=True)
+        self._thread.start()
+
+    def call(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine to its end and give its result; an interrupt cancels it."""
+        future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        try:
+            return future.result()
+        except BaseException:
+            future.cancel()
+            raise
+
+    def start(
+        self, coroutine: Coroutine[Any, Any, None], ended: Callable[[BaseException | None], None]
+    ) -> Callable[[], object]:
+        """Run a coroutine beside, and tell how it ended; gives what cancels it."""
+        future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        future.add_done_callback(lambda done: ended(None if done.cancelled() else done.exception()))
+        return future.cancel
+
+    def close(self) -> None:
+        """End the thread."""
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
+        self._loop.close()
+
+
+class _Pump(Generic[T]):
+    """An async iterator, read in the portal's thread and given out in the caller's."""
+
+    def __init__(self, portal: Portal, source: Callable[[], AsyncIterator[T]]) -> None:
+        self._portal = portal
+        self._source = source
+        self._queue: queue.SimpleQueue[tuple[T] | BaseException | None] = queue.SimpleQueue()
+        self._cancel: Callable[[], object] | None = None
+        self._closed = threading.Event()
+        self._ended = False
+
+    def __iter__(self) -> Iterator[T]:
+        return self
+
+    def __next__(self) -> T:
+        if self._ended:
+            raise StopIteration
+        if self._cancel is None:
+            self._cancel = self._portal.start(self._run(), self._queue.put)
+        item = self._queue.get()
+        if isinstance(item, tuple):
+            return item[0]
+        self._ended = True
+        if item is None:
+            raise StopIteration
+        raise item
+
+    def __del__(self) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop reading and wait until the connection is closed."""
+        self._ended = True
+        if self._cancel is not None and not self._closed.is_set():
+            self._cancel()
+            self._closed.wait(timeout=1.0)
+
+    async def _run(self) -> None:
+        put = self._queue.put
+        iterator = self._source()
+        try:
+            async for item in iterator:
+                put((item,))
+                while self._queue.qsize() >= _BACKLOG:  # noqa: ASYNC110 - the reader is a thread
+                    await asyncio.sleep(0.01)
+        finally:
+            close = getattr(iterator, "aclose", None)
+            if close is not None:
+                await close()
+            self._closed.set()
+
+
+class SyncStream:
+    """One streamed answer, for a plain `for`. Use it in a `with`: leaving closes the connection."""
+
+    def __init__(self, portal: Portal, stream: Stream) -> None:
+        self._stream = stream
+        self._pump: _Pump[ChatCompletionChunk] = _Pump(portal, stream.__aiter__)
+
+    def __iter__(self) -> Iterator[ChatCompletionChunk]:
+        return self._pump
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def response(self) -> ChatCompletion:
+        """The answer as far as it has come."""
+        return self._stream.response
+
+    def collect(self) -> ChatCompletion:
+        """Read to the end and give the whole answer.
+
+        Raises:
+            AisopodError: what iterating would raise.
+        """
+        for _ in self._pump:
+            pass
+        return self.response
+
+    def close(self) -> None:
+        """Close the connection, if the answer is still coming."""
+        self._pump.close()
+
+
+class Client:
+    """AsyncClient for code without an event loop: the same calls, blocking.
+
+    Args:
+        config: as for AsyncClient.
+        timeouts: as for AsyncClient.
+    """
+
+    def __init__(
+        self,
+        config: Config | str | os.PathLike[str] | None = None,
+        *,
+        timeouts: Timeouts | None = None,
+    ) -> None:
+        self._client = AsyncClient(config, timeouts=timeouts)
+        self._portal: Portal | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def config(self) -> Config:
+        """The configuration that it works by."""
+        return self._client.config
+
+    def stream(self, *args: Any, **kwargs: Any) -> SyncStream:
+        """AsyncClient.stream, for a plain `for`."""
+        return SyncStream(self._open(), self._client.stream(*args, **kwargs))
+
+    def complete(self, *args: Any, **kwargs: Any) -> ChatCompletion:
+        """AsyncClient.complete."""
+        return self._open().call(self._client.complete(*args, **kwargs))
+
+    def count_tokens(self, *args: Any, **kwargs: Any) -> int:
+        """AsyncClient.count_tokens."""
+        return self._open().call(self._client.count_tokens(*args, **kwargs))
+
+    def list_models(self, provider: str | None = None) -> list[ModelInfo]:
+        """AsyncClient.list_models."""
+        return self._open().call(self._client.list_models(provider))
+
+    def health_check(self, provider: str) -> ProviderHealth:
+        """AsyncClient.health_check."""
+        return self._open().call(self._client.health_check(provider))
+
+    def pull(self, model: str) -> Iterator[PullProgress]:
+        """AsyncClient.pull, for a plain `for`."""
+        return _Pump(self._open(), lambda: self._client.pull(model))
+
+    def close(self) -> None:
+        """Close every connection and end the background thread."""
+        portal, self._portal = self._portal, None
+        if portal is not None:
+            portal.call(self._client.close())
+            portal.close()
+
+    def _open(self) -> Portal:
+        if self._portal is None:
+            self._portal = Portal()
+        return self._portal
