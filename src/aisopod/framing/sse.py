@@ -13,12 +13,14 @@ _BOM = b"\xef\xbb\xbf"
 class SseFraming:
     """Splits an event stream into the payloads of its events."""
 
-    __slots__ = ("_after_cr", "_rest", "_start")
+    __slots__ = ("_after_cr", "_rest", "_start", "_whole")
 
     def __init__(self) -> None:
         self._rest = b""
         self._after_cr = False
         self._start = True
+        # Whether the last read ended with an event, and nothing is to be remembered.
+        self._whole = False
 
     def feed(self, data: bytes) -> list[bytes]:
         """Take in the next bytes; give the payloads of the events they complete.
@@ -26,6 +28,25 @@ class SseFraming:
         Raises:
             ProtocolError: an event is longer than MAX_FRAME_BYTES.
         """
+        # The usual read is one event: a line of data, or an event's name and its data. (The
+        # number 13 is CR: looking for a number is ten times faster than for a byte string.)
+        if self._whole and 13 not in data:
+            lines = data.split(b"\n")
+            if len(lines) == 4 and lines[0][:6] == b"event:":
+                del lines[0]
+            if len(lines) == 3 and lines[0][:6] == b"data: " and not (lines[1] or lines[2]):
+                return [lines[0][6:]]
+        payloads = self._feed_any(data)
+        self._whole = not (self._rest or self._after_cr or self._start)
+        return payloads
+
+    def close(self) -> list[bytes]:
+        """Give an event that was not followed by its empty line; some servers end so."""
+        payload = _payload(self._rest)
+        self._rest = b""
+        return [] if payload is None else [payload]
+
+    def _feed_any(self, data: bytes) -> list[bytes]:
         if self._after_cr or b"\r" in data:
             data = self._with_lf(data)
         rest = self._rest
@@ -47,12 +68,6 @@ class SseFraming:
         self._rest = events.pop()
         return [payload for event in events if (payload := _payload(event)) is not None]
 
-    def close(self) -> list[bytes]:
-        """Give an event that was not followed by its empty line; some servers end so."""
-        payload = _payload(self._rest)
-        self._rest = b""
-        return [] if payload is None else [payload]
-
     def _with_lf(self, data: bytes) -> bytes:
         """Make every line end in LF; a CR LF pair may be split over two reads."""
         if self._after_cr and data.startswith(b"\n"):
@@ -69,10 +84,6 @@ def _payload(event: bytes) -> bytes | None:
     """The data of one event: lines joined by LF, one leading space each left out."""
     if event.startswith(b"data: ") and event.find(b"\n") < 0:
         return event[6:]
-    if event.startswith(b"event: "):
-        start = event.find(b"\n")
-        if event.startswith(b"data: ", start + 1) and event.find(b"\n", start + 1) < 0:
-            return event[start + 7 :]
     lines = [
         line[5:].removeprefix(b" ")
         for line in event.split(b"\n")
