@@ -1,0 +1,107 @@
+"""A recognisable key is planted and must show nowhere, even where the peer repeats it."""
+
+import asyncio
+import io
+import logging
+import pickle
+import traceback
+from typing import Any
+
+import pytest
+from support.raw_server import Exchange, serving
+
+import aisopod
+from aisopod import AisopodError, ChatCompletionRequest, Message
+from aisopod.config import Config
+from aisopod.providers.provider import Provider
+
+KEY = "sk-planted-7c1f0e9d"
+
+
+def request(*, stream: bool) -> ChatCompletionRequest:
+    return ChatCompletionRequest(
+        model="m", messages=[Message(role="user", content="hi")], stream=stream
+    )
+
+
+async def _echo_refusal(exchange: Exchange) -> None:
+    await exchange.headers(
+        kind="application/json", status="401 Unauthorized", extra=f"x-echo: {KEY}\r\n"
+    )
+    await exchange.chunk(
+        b'{"error":{"message":"Incorrect API key provided: %s","code":"invalid_api_key",'
+        b'"type":"invalid_request_error"}}' % KEY.encode()
+    )
+    await exchange.end()
+
+
+async def _echo_garbage(exchange: Exchange) -> None:
+    await exchange.headers()
+    await exchange.chunk(b"data: {garbage %s\n\n" % KEY.encode())
+    await exchange.end()
+
+
+async def _echo_page(exchange: Exchange) -> None:
+    await exchange.headers(kind="text/html")
+    await exchange.chunk(b"<html>%s" % KEY.encode())
+    await exchange.end()
+
+
+async def _drop(exchange: Exchange) -> None:
+    exchange.writer.close()
+
+
+async def _hang(exchange: Exchange) -> None:
+    await exchange.wait_for_peer_to_leave()
+
+
+SCRIPTS = [_echo_refusal, _echo_garbage, _echo_page, _drop, _hang]
+
+
+@pytest.mark.parametrize("provider", ["openai", "anthropic", "ollama"])
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize("script", SCRIPTS, ids=[script.__name__ for script in SCRIPTS])
+def test_the_key_shows_nowhere(script: Any, stream: bool, provider: str) -> None:
+    shown = io.StringIO()
+    handler = logging.StreamHandler(shown)
+    logger = logging.getLogger()
+    logger.addHandler(handler)
+    levels = {name: logging.getLogger(name).level for name in ("aisopod.wire", "asyncio", "")}
+    for name in levels:
+        logging.getLogger(name).setLevel(logging.DEBUG)
+
+    async def chat() -> None:
+        async with serving(script) as server:
+            made = aisopod.get_provider(
+                provider,
+                api_key=KEY,
+                base_url=server.url,
+                config=Config(),
+                timeouts=aisopod.Timeouts(first_token=0.2, total=0.3),
+            )
+            assert isinstance(made, Provider)
+            shown.write(repr(made))
+            try:
+                async for chunk in made.chat_completion(request(stream=stream)):
+                    shown.write(repr(chunk))
+            except AisopodError as error:
+                shown.write(f"{error} {error!r} {error.__dict__} {pickle.dumps(error)!r}")
+                trace = traceback.TracebackException.from_exception(error, capture_locals=True)
+                shown.write("".join(trace.format()))
+            else:
+                pytest.fail("no error came")
+            finally:
+                await made.close()
+            shown.write(repr(await made.health_check()))
+            await made.close()
+
+    try:
+        asyncio.run(chat())
+    finally:
+        logger.removeHandler(handler)
+        for name, level in levels.items():
+            logging.getLogger(name).setLevel(level)
+    text = shown.getvalue()
+    assert "aisopod" in text
+    assert KEY not in text
+    assert KEY[3:] not in text
