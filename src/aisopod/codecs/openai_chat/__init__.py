@@ -1,0 +1,20 @@
+"""OpenAI's Chat Completions, the dialect that most other hosts speak too."""
+
+from aisopod.codecs.codec import Codec
+from aisopod.codecs.openai_chat.decode import ChatDecoder, decode
+from aisopod.codecs.openai_chat.encode import encode
+from aisopod.codecs.openai_chat.errors import decode_error, rate_limits
+from aisopod.codecs.openai_chat.quirks import Quirks
+from aisopod.framing import SseFraming
+
+__all__ = ["Quirks", "codec"]
+
+codec = Codec(
+    dialect="openai_chat",
+    framing=SseFraming,
+    encode=encode,
+    stream_decoder=ChatDecoder,
+    decode=decode,
+    decode_error=decode_error,
+    rate_limits=rate_limits,
+)
