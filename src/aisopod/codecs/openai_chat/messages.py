@@ -437,11 +437,13 @@ def _fit_ids(messages: list[Message], quirks: Quirks) -> dict[str, str]:
 
     A made id depends on the old one alone, so call and result agree over any number of requests.
     """
-    length = quirks.tool_id_length
-    count = f"{{{length}}}" if quirks.tool_id_exact else f"{{1,{length}}}"
-    legal = re.compile(("[a-zA-Z0-9]" if quirks.tool_id_exact else "[a-zA-Z0-9_-]") + count)
     ids = [call.id for message in messages for call in message.tool_calls]
     ids += [message.tool_call_id for message in messages if message.tool_call_id]
+    length = quirks.tool_id_length
+    if length is None:
+        return {id_: id_ for id_ in ids}
+    count = f"{{{length}}}" if quirks.tool_id_exact else f"{{1,{length}}}"
+    legal = re.compile(("[a-zA-Z0-9]" if quirks.tool_id_exact else "[a-zA-Z0-9_-]") + count)
     fitted = {id_: id_ for id_ in ids if legal.fullmatch(id_)}
     taken = set(fitted)
     for id_ in dict.fromkeys(ids):

@@ -24,7 +24,8 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True):
         required_word: its word for "some tool must be called".
         parallel_tool_calls: takes `parallel_tool_calls`.
         empty_content: wants `content: ""` beside tool calls, where others want null.
-        tool_id_length: how long a tool call's id may be.
+        tool_id_length: how long a tool call's id may be, of letters, digits, - and _; None keeps
+            every id as it is, since models such as Kimi are trained on ids with `:` in them.
         tool_id_exact: ids must be exactly that long and only letters and digits.
         reasoning: how effort is asked for: the field `reasoning_effort`, OpenRouter's object
             `reasoning`, DeepSeek's `thinking` switch with an effort, or not at all.
@@ -55,7 +56,7 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True):
     required_word: str = "required"
     parallel_tool_calls: bool = True
     empty_content: bool = False
-    tool_id_length: int = 40
+    tool_id_length: int | None = None
     tool_id_exact: bool = False
     reasoning: Literal["effort", "object", "switch", "none"] = "effort"
     efforts: tuple[str, ...] | None = None

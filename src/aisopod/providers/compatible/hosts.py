@@ -217,6 +217,7 @@ _AZURE = Host(
         max_tokens_field="max_completion_tokens",
         json_word=True,
         refusal_field=True,
+        tool_id_length=40,
     ),
 )
 

@@ -24,6 +24,7 @@ host = Host(
         max_tokens_field="max_completion_tokens",
         json_word=True,
         refusal_field=True,
+        tool_id_length=40,
         documents=True,
         metadata=True,
         prompt_cache_key=True,
