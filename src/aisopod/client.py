@@ -125,7 +125,7 @@ class AsyncClient:
         timeouts: Timeouts | None = None,
         transport: Transport | None = None,
     ) -> None:
-        self.config = config if isinstance(config, Config) else configuration.load(config)
+        self.config = config if isinstance(config, Config) else configuration.load_config(config)
         self._timeouts = timeouts
         self._transport = transport
         self._owns_transport = transport is None
@@ -230,7 +230,7 @@ class AsyncClient:
             return await self.provider(provider).list_models()
         models: list[ModelInfo] = []
         failures: list[AisopodError] = []
-        for name in _usable(self.config):
+        for name in self.usable_providers():
             try:
                 models.extend(await self.provider(name).list_models())
             except AisopodError as error:
@@ -238,6 +238,10 @@ class AsyncClient:
         if failures and not models:
             raise failures[0]
         return models
+
+    def usable_providers(self) -> list[str]:
+        """The providers that the configuration names or holds a credential for."""
+        return _usable(self.config)
 
     async def health_check(self, provider: str) -> ProviderHealth:
         """Whether requests to the provider can be expected to work; costs no tokens."""
@@ -359,7 +363,7 @@ def get_provider(
         UnknownProviderError: there is none; names the nearest.
         MissingCredentialError: it needs a key; names the variable to set.
     """
-    config = config or configuration.load()
+    config = config or configuration.load_config()
     given = api_key or token
     kind = cast("Any", "api_key" if api_key else "token")
     return _build_provider(
@@ -405,13 +409,14 @@ def _build_provider(
 def _find_host(name: str, config: Config) -> Host | Callable[..., ModelProvider]:
     """The host of this name; a configured name with a dialect or base URL may be a new one."""
     settings = config.providers.get(name)
-    if settings is None or settings.dialect is None:
-        try:
-            return registry.find(name)
-        except UnknownProviderError:
-            if settings is None or settings.base_url is None:
-                raise
-    return registry.custom(name, (settings and settings.dialect) or "openai")
+    if settings is None or settings.base_url is None:
+        return registry.find(name)
+    if settings.dialect is not None:
+        return registry.custom(name, settings.dialect, settings.base_url)
+    try:
+        return registry.find(name)
+    except UnknownProviderError:
+        return registry.custom(name, "openai", settings.base_url)
 
 
 def _usable(config: Config) -> list[str]:

@@ -43,12 +43,13 @@ def names() -> list[str]:
     return sorted({*hosts, *_compatible(), *(entry.name for entry in _entry_points())})
 
 
-def custom(provider: str, dialect: str) -> Host:
+def custom(provider: str, dialect: str, base_url: str) -> Host:
     """A service that only the configuration knows, on a dialect that is known here.
 
     Args:
         provider: the name that the configuration gives it.
         dialect: the provider whose wire it speaks: `openai`, `anthropic` or `ollama`.
+        base_url: where it answers.
 
     Raises:
         UnknownProviderError: no provider has the dialect's name.
@@ -56,12 +57,19 @@ def custom(provider: str, dialect: str) -> Host:
     if dialect == "openai":
         from aisopod.providers.compatible import custom_host
 
-        return custom_host(provider)
+        return custom_host(provider, base_url)
     model = find(dialect)
     if not isinstance(model, Host):
         return _unknown(dialect)
     return msgspec.structs.replace(
-        model, id=provider, name=provider, key_variables=(), token_variables=(), key_required=False
+        model,
+        id=provider,
+        name=provider,
+        base_url=base_url,
+        key_variables=(),
+        token_variables=(),
+        base_url_variables=(),
+        key_required=False,
     )
 
 
