@@ -410,3 +410,38 @@ def test_no_recorded_stream_is_cut_unnoticed() -> None:
             decoder.feed(frame)
         with pytest.raises(AisopodError, match="without a finish reason"):
             decoder.close()
+
+
+PLAIN = [recording for recording in ANSWERS if not recording.stream]
+
+
+def _as_stream(body: bytes) -> list[bytes]:
+    """The stream that a server would have sent in place of a plain body."""
+    whole = msgspec.json.decode(body)
+    first = whole["choices"][0]
+    message = first.pop("message", {})
+    for number, call in enumerate(message.get("tool_calls") or []):
+        call["index"] = number
+    head = {"id": whole["id"], "model": whole["model"], "object": "chat.completion.chunk"}
+    parts = message.get("content")
+    pieces = [{"content": [part]} for part in parts] if isinstance(parts, list) else []
+    if pieces:
+        del message["content"]
+    deltas = [*pieces, message]
+    frames = [
+        {**head, "choices": [{"index": 0, "delta": delta, "finish_reason": None}]}
+        for delta in deltas
+    ]
+    end: dict[str, Any] | None = {**first, "delta": {}}
+    if first.get("finish_reason"):
+        frames.append({**head, "choices": [end]})
+        end = None
+    frames.append({**whole, "choices": [end] if end else []})
+    return [*[msgspec.json.encode(frame) for frame in frames], b"[DONE]"]
+
+
+@pytest.mark.parametrize("recording", PLAIN, ids=_ids(PLAIN))
+def test_plain_body_folds_to_what_its_stream_would(recording: Recording) -> None:
+    plain = _outcome(recording)
+    assert isinstance(plain, ChatCompletion)
+    assert fold(_stream(_as_stream(recording.body))) == plain
