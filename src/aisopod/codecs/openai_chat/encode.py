@@ -138,7 +138,10 @@ def _tool(asked: _Asked, tool: Tool | OpaqueTool, index: int) -> dict[str, Any]:
     if tool.description:
         function["description"] = tool.description
     function["parameters"] = tool.parameters
-    function.update(_strict(asked, strict=tool.strict, schema=tool.parameters, field=field))
+    path = f"{field}.parameters"
+    function.update(
+        _strict(asked, strict=tool.strict, schema=tool.parameters, field=field, path=path)
+    )
     return {"type": "function", "function": function}
 
 
@@ -158,9 +161,9 @@ def _tool_choice(request: ChatCompletionRequest, quirks: Quirks) -> Any:  # noqa
 
 
 def _strict(
-    asked: _Asked, *, strict: bool | None, schema: dict[str, Any], field: str
+    asked: _Asked, *, strict: bool | None, schema: dict[str, Any], field: str, path: str
 ) -> dict[str, Any]:
-    """`strict`, after checking what it asks of the schema.
+    """`strict`, after checking what it asks of the schema at `path`.
 
     https://platform.openai.com/docs/guides/structured-outputs#supported-schemas
     """
@@ -172,7 +175,7 @@ def _strict(
         )
         return {}
     if strict:
-        _check_strict(schema, f"{field}.schema" if field[0] == "r" else f"{field}.parameters")
+        _check_strict(schema, path)
     return {"strict": strict}
 
 
@@ -385,9 +388,8 @@ def _json_schema(asked: _Asked, wanted: JsonSchema) -> dict[str, Any]:
     value: dict[str, Any] = {"name": wanted.name, "schema": wanted.schema}
     if wanted.description:
         value["description"] = wanted.description
-    value.update(
-        _strict(asked, strict=wanted.strict, schema=wanted.schema, field="response_format")
-    )
+    field, path = "response_format", "response_format.schema"
+    value.update(_strict(asked, strict=wanted.strict, schema=wanted.schema, field=field, path=path))
     return {"type": "json_schema", "json_schema": value}
 
 
