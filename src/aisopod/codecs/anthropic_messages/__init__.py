@@ -1,0 +1,19 @@
+"""Anthropic's Messages dialect: https://docs.anthropic.com/en/api/messages."""
+
+from aisopod.codecs.anthropic_messages.decode import MessagesDecoder, decode
+from aisopod.codecs.anthropic_messages.encode import encode
+from aisopod.codecs.anthropic_messages.errors import decode_error, rate_limits
+from aisopod.codecs.codec import Codec
+from aisopod.framing import SseFraming
+
+__all__ = ["codec"]
+
+codec = Codec(
+    dialect="anthropic_messages",
+    framing=SseFraming,
+    encode=encode,
+    stream_decoder=MessagesDecoder,
+    decode=decode,
+    decode_error=decode_error,
+    rate_limits=rate_limits,
+)

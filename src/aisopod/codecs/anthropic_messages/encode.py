@@ -1,0 +1,267 @@
+"""Requests to bodies: https://docs.anthropic.com/en/api/messages."""
+
+from typing import Any
+
+import msgspec
+
+from aisopod.codecs.anthropic_messages.families import Family, family_of
+from aisopod.codecs.anthropic_messages.messages import cache_control, encode_messages
+from aisopod.codecs.codec import Encoded, Notes, Target
+from aisopod.errors import InvalidRequestError
+from aisopod.types import (
+    ChatCompletionRequest,
+    JsonSchema,
+    OpaqueTool,
+    Reasoning,
+    Tool,
+    ToolChoice,
+)
+
+__all__ = ["count_body", "encode"]
+
+Body = dict[str, Any]
+
+# What the vendor's SDK lets be asked for unstreamed: longer answers outlive idle connections.
+_PLAIN_MAX_TOKENS = 21_333
+_LEAST_BUDGET = 1_024
+# A budget for each word of effort, for the generations that take budgets only.
+_BUDGETS = {
+    "minimal": 1_024,
+    "low": 2_048,
+    "medium": 8_192,
+    "high": 16_384,
+    "xhigh": 24_576,
+    "max": 32_768,
+}
+_INTERLEAVED = "interleaved-thinking-2025-05-14"
+
+_encode = msgspec.json.Encoder().encode
+
+
+def encode(request: ChatCompletionRequest, target: Target) -> Encoded:
+    """The body of a request, what it needs of headers, and what could not be carried.
+
+    Raises:
+        InvalidRequestError: the request cannot be put on this wire.
+        UnsupportedFeatureError: the model does not take what is asked.
+    """
+    notes = Notes(target)
+    family = family_of(request.model)
+    system, turns = encode_messages(request.messages, notes)
+    body: Body = {"model": request.model, "messages": turns}
+    if system:
+        body["system"] = system
+    body["max_tokens"] = request.max_tokens or _default_max_tokens(request, family)
+    if request.stream:
+        body["stream"] = True
+    if request.stop:
+        body["stop_sequences"] = request.stop
+    _sampling(body, request, family, notes)
+    headers = _thinking(body, request, family, notes)
+    _tools(body, request, family, notes)
+    _format(body, request, family, notes)
+    _rest(body, request, notes)
+    body.update(request.extra)
+    return Encoded(body=_encode(body), headers=headers, warnings=notes.warnings)
+
+
+_NOT_COUNTED = frozenset(
+    {"max_tokens", "stream", "metadata", "stop_sequences", "temperature", "top_p", "top_k"}
+)
+
+
+def count_body(body: bytes) -> bytes:
+    """A chat body as the token counting call takes it.
+
+    https://docs.anthropic.com/en/api/messages-count-tokens.
+    """
+    fields: Body = msgspec.json.decode(body)
+    return _encode({name: value for name, value in fields.items() if name not in _NOT_COUNTED})
+
+
+def _default_max_tokens(request: ChatCompletionRequest, family: Family) -> int:
+    """The wire wants a number; the model's longest answer is what no number would mean."""
+    if request.stream:
+        return family.max_output_tokens
+    return min(family.max_output_tokens, _PLAIN_MAX_TOKENS)
+
+
+def _sampling(body: Body, request: ChatCompletionRequest, family: Family, notes: Notes) -> None:
+    if request.temperature is not None and request.temperature > 1:
+        raise InvalidRequestError(
+            "this wire takes 0 to 1",
+            field="temperature",
+            value=request.temperature,
+            remedy="Choose a number in that range, or leave it out",
+        )
+    for field, value in (("temperature", request.temperature), ("top_p", request.top_p)):
+        if value is None:
+            continue
+        if family.sampling:
+            body[field] = value
+        else:
+            notes.unsupported(
+                field, value, "the model takes no sampling parameters", "Leave it out"
+            )
+    if request.seed is not None:
+        notes.unsupported("seed", request.seed, "the wire has no seed", "Leave it out")
+
+
+def _thinking(
+    body: Body, request: ChatCompletionRequest, family: Family, notes: Notes
+) -> dict[str, str]:
+    """Thinking in the form of the model's generation; gives the beta header that it may need."""
+    wish = request.reasoning
+    if wish is None:
+        return {}
+    if wish.effort == "none":
+        if family.off is None:
+            notes.unsupported("reasoning.effort", "none", "the model always thinks", "Use low")
+        elif family.thinking is not None:
+            body["thinking"] = {"type": family.off}
+        return {}
+    if family.thinking is None:
+        notes.unsupported("reasoning", wish, "the model does not think", "Leave it out")
+        return {}
+    thinking = _form(body, request, wish, family, notes)
+    if thinking is None:
+        return {}
+    if wish.display:
+        thinking["display"] = wish.display
+    body["thinking"] = thinking
+    if thinking["type"] == "enabled":
+        _thinking_limits(request, notes)
+        if family.interleaved_beta and request.tools:
+            return {"anthropic-beta": _INTERLEAVED}
+    return {}
+
+
+def _form(
+    body: Body, request: ChatCompletionRequest, wish: Reasoning, family: Family, notes: Notes
+) -> Body | None:
+    budget = wish.budget_tokens
+    if budget is not None and family.thinking == "adaptive":
+        notes.unsupported(
+            "reasoning.budget_tokens", budget, "the model takes no budget", "Use reasoning effort"
+        )
+        return {"type": "adaptive"}
+    if budget is None and family.thinking in {"adaptive", "both"}:
+        effort = _effort(wish, family, notes)
+        if effort is not None:
+            body.setdefault("output_config", {})["effort"] = effort
+        return {"type": "adaptive"}
+    if budget is None:
+        budget = _BUDGETS[wish.effort or "medium"]
+        if wish.effort in family.efforts:
+            body.setdefault("output_config", {})["effort"] = wish.effort
+        if request.max_tokens is not None:
+            # The budget is part of max_tokens; half of it is left for the answer.
+            budget = max(_LEAST_BUDGET, min(budget, request.max_tokens // 2))
+    if budget < _LEAST_BUDGET or budget >= body["max_tokens"]:
+        raise InvalidRequestError(
+            f"a thinking budget lies between {_LEAST_BUDGET} and max_tokens ({body['max_tokens']})",
+            field="reasoning.budget_tokens" if wish.budget_tokens else "max_tokens",
+            value=budget if wish.budget_tokens else body["max_tokens"],
+            remedy="Raise max_tokens, or choose another budget",
+        )
+    return {"type": "enabled", "budget_tokens": budget}
+
+
+def _effort(wish: Reasoning, family: Family, notes: Notes) -> str | None:
+    """The word of effort that the family takes; the nearest below where it lacks the top ones."""
+    effort = wish.effort
+    if effort is None or effort in family.efforts:
+        return effort
+    if effort == "minimal":
+        notes.warn("effort", "minimal effort was sent as low: the wire has no less")
+        return "low"
+    notes.unsupported(
+        "reasoning.effort",
+        effort,
+        f"the model takes {', '.join(family.efforts)}",
+        "Choose one of those",
+    )
+    return None
+
+
+def _thinking_limits(request: ChatCompletionRequest, notes: Notes) -> None:
+    """https://docs.anthropic.com/en/docs/build-with-claude/extended-thinking#feature-compatibility."""
+    if request.temperature not in (None, 1, 1.0):
+        notes.unsupported(
+            "temperature", request.temperature, "with thinking only 1 is taken", "Leave it out"
+        )
+
+
+def _tools(body: Body, request: ChatCompletionRequest, family: Family, notes: Notes) -> None:
+    if not request.tools:
+        return
+    body["tools"] = [_tool(tool, f"tools[{i}]", notes) for i, tool in enumerate(request.tools)]
+    choice = _choice(request, family, body, notes)
+    if request.parallel_tool_calls is False and choice.get("type") != "none":
+        choice["disable_parallel_tool_use"] = True
+    if choice != {"type": "auto"} or request.tool_choice is not None:
+        body["tool_choice"] = choice
+
+
+def _tool(tool: Tool | OpaqueTool, path: str, notes: Notes) -> Body:
+    if isinstance(tool, OpaqueTool):
+        if tool.provider != notes.target.provider:
+            notes.refuse(path, tool.provider, "this is another provider's tool", "Leave it out")
+        return tool.data
+    entry: Body = {"name": tool.name, "input_schema": {"type": "object", **tool.parameters}}
+    if tool.description:
+        entry["description"] = tool.description
+    if tool.strict is not None:
+        entry["strict"] = tool.strict
+    if tool.cache is not None:
+        entry["cache_control"] = cache_control(tool.cache)
+    return entry
+
+
+def _choice(request: ChatCompletionRequest, family: Family, body: Body, notes: Notes) -> Body:
+    choice = request.tool_choice
+    if choice in (None, "auto"):
+        return {"type": "auto"}
+    if choice == "none":
+        return {"type": "none"}
+    enabled = body.get("thinking", {}).get("type") == "enabled"
+    if enabled or not family.forced_tool:
+        why = "a tool cannot be forced " + ("while thinking" if enabled else "with this model")
+        notes.unsupported("tool_choice", choice, why, "Use auto and ask for the tool in words")
+        return {"type": "auto"}
+    if isinstance(choice, ToolChoice):
+        return {"type": "tool", "name": choice.name}
+    return {"type": "any"}
+
+
+def _format(body: Body, request: ChatCompletionRequest, family: Family, notes: Notes) -> None:
+    wish = request.response_format
+    if wish in (None, "text"):
+        return
+    if not isinstance(wish, JsonSchema):
+        notes.refuse(
+            "response_format", wish, "the wire has no JSON mode without a schema",
+            "Give a schema, or ask for JSON in words",
+        )  # fmt: skip
+        return
+    if not family.structured:
+        notes.refuse(
+            "response_format", wish.name, "the model takes no schema for its answer",
+            "Force a tool with that schema",
+        )  # fmt: skip
+    output = body.setdefault("output_config", {})
+    output["format"] = {"type": "json_schema", "schema": wish.schema}
+
+
+def _rest(body: Body, request: ChatCompletionRequest, notes: Notes) -> None:
+    if request.cache is not None:
+        body["cache_control"] = cache_control(request.cache)
+        if request.cache.key:
+            notes.warn("cache_key", "the wire has no cache key: it was left out", field="cache.key")
+    for name, value in request.metadata.items():
+        if name == "user_id":
+            body["metadata"] = {"user_id": value}
+        else:
+            notes.unsupported(
+                f"metadata.{name}", value, "the wire takes user_id only", "Leave it out"
+            )

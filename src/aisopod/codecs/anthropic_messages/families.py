@@ -1,0 +1,104 @@
+"""What each generation of Claude takes, by the prefix of its name.
+
+Source: the table of thinking and sampling in the models' documentation,
+https://docs.anthropic.com/en/docs/about-claude/models, as vendors' and peers' profiles confirm it.
+The longest prefix wins, so dated ids and point releases find their family.
+"""
+
+import re
+from functools import lru_cache
+from typing import Literal
+
+import msgspec
+
+__all__ = ["Family", "family_of"]
+
+Thinking = Literal["adaptive", "enabled", "both"]
+
+
+class Family(msgspec.Struct, frozen=True, kw_only=True):
+    """How a family is asked.
+
+    Attributes:
+        thinking: the form that turns thinking on: `adaptive`, `enabled` with a budget, or `both`.
+        off: the form that turns it off; None where it cannot be turned off.
+        efforts: the words of `output_config.effort` that it takes.
+        sampling: whether it takes temperature, top_p and top_k.
+        structured: whether it takes `output_config.format`.
+        forced_tool: whether a tool may be forced.
+        max_output_tokens: the longest answer, in tokens.
+        interleaved_beta: whether thinking between tool calls needs the beta header.
+    """
+
+    thinking: Thinking | None = "adaptive"
+    off: Literal["disabled", "between_tools"] | None = "disabled"
+    efforts: tuple[str, ...] = ("low", "medium", "high", "xhigh", "max")
+    sampling: bool = False
+    structured: bool = True
+    forced_tool: bool = True
+    max_output_tokens: int = 128_000
+    interleaved_beta: bool = False
+
+
+_FOUR_EFFORTS = ("low", "medium", "high", "max")
+_ALWAYS = Family(off=None)
+_UNFORCED = Family(off=None, forced_tool=False)
+_ADAPTIVE = Family()
+_BOTH = Family(thinking="both", efforts=_FOUR_EFFORTS, sampling=True)
+_BUDGET = Family(
+    thinking="enabled",
+    efforts=(),
+    sampling=True,
+    max_output_tokens=64_000,
+    interleaved_beta=True,
+)
+_OLD = Family(thinking=None, efforts=(), sampling=True, structured=False, max_output_tokens=4_096)
+_FIRST_THINKERS = msgspec.structs.replace(_BUDGET, structured=False)
+
+_FAMILIES: dict[str, Family] = {
+    "claude-2": _OLD,
+    "claude-instant": _OLD,
+    "claude-3": _OLD,
+    "claude-3-5": msgspec.structs.replace(_OLD, max_output_tokens=8_192),
+    "claude-3-7": msgspec.structs.replace(_FIRST_THINKERS, interleaved_beta=False),
+    "claude-opus-4": msgspec.structs.replace(_FIRST_THINKERS, max_output_tokens=32_000),
+    "claude-opus-4-1": msgspec.structs.replace(_BUDGET, max_output_tokens=32_000),
+    "claude-sonnet-4": _FIRST_THINKERS,
+    "claude-sonnet-4-5": _BUDGET,
+    "claude-haiku-4-5": _BUDGET,
+    "claude-opus-4-5": msgspec.structs.replace(_BUDGET, efforts=("low", "medium", "high")),
+    "claude-opus-4-6": _BOTH,
+    "claude-sonnet-4-6": _BOTH,
+    "claude-opus-4-7": _ADAPTIVE,
+    "claude-opus-4-8": _ADAPTIVE,
+    "claude-opus-5": _ADAPTIVE,
+    "claude-sonnet-5": _ADAPTIVE,
+    "claude-haiku-5-5": _ADAPTIVE,
+    "claude-opus-5-5": _UNFORCED,
+    "claude-sonnet-5-5": Family(off="between_tools", forced_tool=False),
+    "claude-fable-5": _ALWAYS,
+    "claude-mythos-5": _ALWAYS,
+    "claude-fable-5-1": _UNFORCED,
+    "claude-fable-5-2": _UNFORCED,
+    "claude-mythos-5-2": _UNFORCED,
+}
+
+# A Claude that is not in the table is most likely newer than it: it gets the newest rules.
+_NEWEST = _ADAPTIVE
+# Another server on this wire takes what the wire takes; what it does with it is its own affair.
+_FOREIGN = Family(thinking="both", sampling=True, max_output_tokens=4_096)
+
+_NAME = re.compile(r"claude-[a-z0-9-]+")
+
+
+@lru_cache(maxsize=256)
+def family_of(model: str) -> Family:
+    """The family of a model id, dated, aliased or with a platform's prefix."""
+    match = _NAME.search(model.lower().replace(".", "-"))
+    if match is None:
+        return _FOREIGN
+    name = match[0]
+    # A date is no version: claude-opus-4-20250514 is opus 4, not a 4-2.
+    name = re.sub(r"-\d{8}.*$|-v\d.*$|-latest$", "", name)
+    prefixes = [prefix for prefix in _FAMILIES if name == prefix or name.startswith(f"{prefix}-")]
+    return _FAMILIES[max(prefixes, key=len)] if prefixes else _NEWEST

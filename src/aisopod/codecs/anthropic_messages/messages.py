@@ -1,0 +1,295 @@
+"""Messages to the wire's turns: https://docs.anthropic.com/en/api/messages."""
+
+import base64
+import hashlib
+import re
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from aisopod.codecs.codec import Notes
+from aisopod.errors import InvalidRequestError
+from aisopod.types import (
+    CacheControl,
+    DocumentPart,
+    ImagePart,
+    Message,
+    OpaquePart,
+    Part,
+    TextPart,
+    ThinkingPart,
+    ToolCall,
+    sniff_media_type,
+)
+
+__all__ = ["cache_control", "encode_messages"]
+
+Block = dict[str, Any]
+
+_IMAGES = ("image/jpeg", "image/png", "image/gif", "image/webp")
+_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+_DATA_URL = re.compile(r"data:([^;,]+)?;base64,(.*)", re.DOTALL)
+
+
+def encode_messages(messages: list[Message], notes: Notes) -> tuple[list[Block], list[Block]]:
+    """The system blocks and the turns of a conversation.
+
+    Results of one turn's calls go into one user turn right behind it, before anything else that
+    the user says; texts without a visible character are left out: the wire refuses both.
+    """
+    system: list[Block] = []
+    turns: list[Block] = []
+    ids = _tool_ids(messages)
+    for index, message in enumerate(messages):
+        if message.role == "system":
+            if turns:
+                notes.warn(
+                    "system_hoisted",
+                    "a system message in mid-conversation was moved to the top",
+                    index=index,
+                )
+            system += _content(message, index, notes)
+            continue
+        blocks = _blocks(message, index, ids, notes)
+        if not blocks:
+            notes.warn("empty_message", "a message without content was left out", index=index)
+            continue
+        role = "assistant" if message.role == "assistant" else "user"
+        if turns and turns[-1]["role"] == role == "user":
+            _join_user(turns[-1]["content"], blocks)
+        else:
+            turns.append({"role": role, "content": blocks})
+    _trim_prefill(turns, notes)
+    return system, turns
+
+
+def cache_control(mark: CacheControl) -> Block:
+    """https://docs.anthropic.com/en/docs/build-with-claude/prompt-caching."""
+    return {"type": "ephemeral", **({"ttl": mark.ttl} if mark.ttl else {})}
+
+
+def _blocks(message: Message, index: int, ids: dict[str, str], notes: Notes) -> list[Block]:
+    if message.role == "tool":
+        blocks = [_result(message, index, ids, notes)]
+    else:
+        blocks = _content(message, index, notes, message.tool_calls, ids)
+    if message.cache and blocks:
+        # Thinking cannot carry a mark; the last block that can does.
+        for block in reversed(blocks):
+            if block["type"] not in {"thinking", "redacted_thinking"}:
+                block["cache_control"] = cache_control(message.cache)
+                break
+    return blocks
+
+
+def _content(
+    message: Message,
+    index: int,
+    notes: Notes,
+    calls: Iterable[ToolCall] = (),
+    ids: dict[str, str] | None = None,
+) -> list[Block]:
+    blocks: list[Block] = []
+    waiting = list(calls)
+    for position, part in enumerate(message.parts):
+        while waiting and waiting[0].position is not None and waiting[0].position <= position:
+            blocks.append(_call(waiting.pop(0), index, ids or {}, notes))
+        block = _part(part, message, index, f"messages[{index}].content[{position}]", notes)
+        if block is not None:
+            blocks.append(block)
+    return blocks + [_call(call, index, ids or {}, notes) for call in waiting]
+
+
+def _part(part: Part, message: Message, index: int, path: str, notes: Notes) -> Block | None:
+    match part:
+        case TextPart():
+            return _text(part, message, index, notes)
+        case ImagePart():
+            return _marked({"type": "image", "source": _image_source(part, path)}, part.cache)
+        case DocumentPart():
+            return _marked(_document(part, path), part.cache)
+        case ThinkingPart():
+            return _thinking(part, message, index, notes)
+        case OpaquePart():
+            if part.provider == notes.target.provider:
+                return dict(part.data)
+            notes.warn(
+                "foreign_part",
+                f"{part.provider}'s {part.kind} was left out: only that provider reads it",
+                index=index,
+            )
+    return None
+
+
+def _text(part: TextPart, message: Message, index: int, notes: Notes) -> Block | None:
+    if not part.text.strip():
+        return None
+    block: Block = {"type": "text", "text": part.text}
+    if part.citations and message.role == "assistant":
+        if part.provider == notes.target.provider:
+            block["citations"] = part.citations
+        else:
+            notes.warn("foreign_citations", "citations were left out: their form is another's",
+                       index=index)  # fmt: skip
+    return _marked(block, part.cache)
+
+
+def _thinking(part: ThinkingPart, message: Message, index: int, notes: Notes) -> Block | None:
+    """Thinking goes back to its maker unaltered, or not at all: the wire checks signatures."""
+    if message.role != "assistant":
+        notes.warn("misplaced_thinking", "thinking outside an assistant's message was left out",
+                   index=index)  # fmt: skip
+        return None
+    if part.provider != notes.target.provider:
+        notes.warn("foreign_thinking", "another provider's thinking was left out", index=index)
+        return None
+    if part.redacted is not None:
+        return {"type": "redacted_thinking", "data": part.redacted}
+    if not part.signature:
+        notes.warn("unsigned_thinking", "thinking without a signature was left out: the answer "
+                   "that it belongs to broke off", index=index)  # fmt: skip
+        return None
+    return {"type": "thinking", "thinking": part.text, "signature": part.signature}
+
+
+def _image_source(part: ImagePart, path: str) -> Block:
+    if part.file_id is not None:
+        return {"type": "file", "file_id": part.file_id}
+    if part.url is not None and not part.url.startswith("data:"):
+        return {"type": "url", "url": part.url}
+    media_type, data = _bytes(part, path)
+    if media_type not in _IMAGES:
+        raise InvalidRequestError(
+            "this wire takes no images of this type",
+            field=f"{path}.media_type",
+            value=media_type,
+            remedy=f"Convert it to one of {', '.join(_IMAGES)}",
+        )
+    return {"type": "base64", "media_type": media_type, "data": data}
+
+
+def _document(part: DocumentPart, path: str) -> Block:
+    source: Block
+    if part.file_id is not None:
+        source = {"type": "file", "file_id": part.file_id}
+    elif part.url is not None and not part.url.startswith("data:"):
+        source = {"type": "url", "url": part.url}
+    else:
+        media_type, data = _bytes(part, path)
+        if media_type == "application/pdf":
+            source = {"type": "base64", "media_type": media_type, "data": data}
+        elif media_type is None or media_type.startswith("text/"):
+            text = _decoded(base64.b64decode(data), path)
+            source = {"type": "text", "media_type": "text/plain", "data": text}
+        else:
+            raise InvalidRequestError(
+                "this wire takes PDF and plain text only",
+                field=f"{path}.media_type",
+                value=media_type,
+                remedy="Convert it to application/pdf or text/plain",
+            )
+    block: Block = {"type": "document", "source": source}
+    if part.name:
+        block["title"] = part.name
+    if part.context:
+        block["context"] = part.context
+    if part.citations:
+        block["citations"] = {"enabled": True}
+    return block
+
+
+def _bytes(part: ImagePart | DocumentPart, path: str) -> tuple[str | None, str]:
+    """Media type and base64 text of bytes or of a data: URL."""
+    if part.url is not None:
+        match = _DATA_URL.fullmatch(part.url)
+        if match is None:
+            raise InvalidRequestError(
+                "this data: URL is not base64", field=f"{path}.url", value=part.url[:60],
+                remedy="Give the bytes as data",
+            )  # fmt: skip
+        return part.media_type or match[1], match[2]
+    data = part.data or b""
+    return part.media_type or sniff_media_type(data), base64.b64encode(data).decode()
+
+
+def _decoded(data: bytes, path: str) -> str:
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InvalidRequestError(
+            f"the text is not UTF-8: {error}", field=f"{path}.data", remedy="Convert it to UTF-8"
+        ) from error
+
+
+def _call(call: ToolCall, index: int, ids: dict[str, str], notes: Notes) -> Block:
+    fields = call.fields if call.provider == notes.target.provider and call.fields else {}
+    return {
+        "type": "tool_use",
+        "id": ids.get(call.id, call.id),
+        "name": call.name,
+        "input": _arguments(call, index, notes),
+        **fields,
+    }
+
+
+def _arguments(call: ToolCall, index: int, notes: Notes) -> object:
+    """The wire takes an object only; text that is none is kept as text inside one."""
+    text = call.arguments.strip() or "{}"
+    try:
+        if isinstance(msgspec.json.decode(text), dict):
+            return msgspec.Raw(text.encode())
+    except msgspec.DecodeError:
+        pass
+    notes.warn("invalid_arguments", f"the arguments of {call.name} are no JSON object: sent as text",
+               index=index)  # fmt: skip
+    return {"__invalid_arguments__": call.arguments}
+
+
+def _result(message: Message, index: int, ids: dict[str, str], notes: Notes) -> Block:
+    call_id = message.tool_call_id or ""
+    block: Block = {"type": "tool_result", "tool_use_id": ids.get(call_id, call_id)}
+    if isinstance(message.content, str):
+        block["content"] = message.content
+    elif blocks := _content(message, index, notes):
+        # An empty list is refused, a missing content is not.
+        block["content"] = blocks
+    if message.is_error:
+        block["is_error"] = True
+    return block
+
+
+def _marked(block: Block, mark: CacheControl | None) -> Block:
+    if mark is not None:
+        block["cache_control"] = cache_control(mark)
+    return block
+
+
+def _join_user(content: list[Block], blocks: list[Block]) -> None:
+    """One user turn of two; results stay before everything else."""
+    content += blocks
+    content.sort(key=lambda block: block["type"] != "tool_result")
+
+
+def _trim_prefill(turns: list[Block], notes: Notes) -> None:
+    """A prefill must not end in white space: the wire refuses it."""
+    if not turns or turns[-1]["role"] != "assistant":
+        return
+    last = turns[-1]["content"][-1]
+    if last["type"] == "text" and last["text"] != last["text"].rstrip():
+        last["text"] = last["text"].rstrip()
+        notes.warn("trailing_space", "white space at the end of the prefill was removed")
+
+
+def _tool_ids(messages: list[Message]) -> dict[str, str]:
+    """Ids that the wire does not take, and what stands for them: the same in every turn."""
+    ids = [call.id for message in messages for call in message.tool_calls]
+    legal = {id_ for id_ in ids if _ID.fullmatch(id_)}
+    fitted: dict[str, str] = {}
+    for id_ in ids:
+        if id_ in legal or id_ in fitted:
+            continue
+        # The digest keeps apart what differs only in characters that are replaced or cut.
+        digest = hashlib.sha256(id_.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+        fitted[id_] = f"{re.sub(r'[^a-zA-Z0-9_-]', '_', id_)[:50]}_{digest}"
+    return fitted
