@@ -239,6 +239,16 @@ class AsyncClient:
             raise failures[0]
         return models
 
+    async def show_model(self, model: str) -> ModelInfo:
+        """What the provider tells of `provider/model`.
+
+        Raises:
+            ModelNotFoundError: the provider does not know it.
+            AisopodError: any other of the tree in `aisopod.errors`.
+        """
+        name, wanted = self._split(model)
+        return await self._own(self.provider(name), "describes no models").show_model(wanted)
+
     def usable_providers(self) -> list[str]:
         """The providers that the configuration names or holds a credential for."""
         return _usable(self.config)

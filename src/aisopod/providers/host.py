@@ -51,11 +51,17 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
         path: path and query of the first page.
         parse: a page's body and the provider's id to a Page.
         cursor_query: name of the query parameter that takes the cursor.
+        detail_path: path of the call that describes one model; empty where there is none.
+        encode_detail: a model's name to that call's body.
+        parse_detail: its answer, the model's name and the provider's id to a ModelInfo.
     """
 
     path: str
     parse: Callable[[bytes, str], Page]
     cursor_query: str = ""
+    detail_path: str = ""
+    encode_detail: Callable[[str], bytes] | None = None
+    parse_detail: Callable[[bytes, str, str], ModelInfo] | None = None
 
 
 class TokenCounting(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,6 +14,7 @@ from aisopod.errors import (
     BadRequestError,
     ConnectError,
     MissingCredentialError,
+    ModelNotFoundError,
     PermissionDeniedError,
     ProviderError,
     TotalTimeoutError,
@@ -139,6 +140,24 @@ class Provider:
                 return models
             joint = "&" if "?" in listing.path else "?"
             path = f"{listing.path}{joint}{listing.cursor_query}={quote(page.cursor, safe='')}"
+
+    async def show_model(self, model: str) -> ModelInfo:
+        """What the provider tells of one model: by its own call for that, or from the listing.
+
+        Raises:
+            ModelNotFoundError: the provider does not know it.
+            UnsupportedFeatureError: the provider has no listing.
+            ProviderError: the provider refused or failed.
+            TransportError: no whole answer arrived.
+        """
+        listing = self.host.listing
+        if listing is not None and listing.encode_detail and listing.parse_detail:
+            http = self._request("POST", listing.detail_path, body=listing.encode_detail(model))
+            return listing.parse_detail(await self._call(http, model), model, self.id)
+        for known in await self.list_models():
+            if known.id == model:
+                return known
+        raise ModelNotFoundError("it is not in the listing", provider=self.id, model=model)
 
     async def count_tokens(self, request: ChatCompletionRequest) -> int:
         """How many tokens the request's prompt has, by the provider's own count.

@@ -1,0 +1,19 @@
+"""Ollama's chat dialect: https://github.com/ollama/ollama/blob/main/docs/api.md."""
+
+from aisopod.codecs.codec import Codec
+from aisopod.codecs.ollama_chat.decode import ChatDecoder, decode
+from aisopod.codecs.ollama_chat.encode import encode
+from aisopod.codecs.ollama_chat.errors import decode_error, rate_limits
+from aisopod.framing import NdjsonFraming
+
+__all__ = ["codec"]
+
+codec = Codec(
+    dialect="ollama_chat",
+    framing=NdjsonFraming,
+    encode=encode,
+    stream_decoder=ChatDecoder,
+    decode=decode,
+    decode_error=decode_error,
+    rate_limits=rate_limits,
+)

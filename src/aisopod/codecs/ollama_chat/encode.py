@@ -1,0 +1,267 @@
+"""Requests to bodies: https://github.com/ollama/ollama/blob/main/docs/api.md#generate-a-chat-completion."""
+
+import base64
+import re
+from typing import Any
+
+import msgspec
+
+from aisopod.codecs.codec import Encoded, Notes, Target
+from aisopod.errors import InvalidRequestError
+from aisopod.types import (
+    ChatCompletionRequest,
+    DocumentPart,
+    ImagePart,
+    JsonSchema,
+    Message,
+    OpaquePart,
+    OpaqueTool,
+    TextPart,
+    ThinkingPart,
+    Tool,
+    ToolCall,
+    sniff_media_type,
+)
+
+__all__ = ["encode"]
+
+Body = dict[str, Any]
+
+_IMAGES = ("image/jpeg", "image/png", "image/webp", "image/gif")
+_DATA_URL = re.compile(r"data:([^;,]+)?;base64,(.*)", re.DOTALL)
+# gpt-oss is the family that thinks by level; the others are turned on or off.
+_LEVELS = re.compile(r"(^|/)gpt-oss")
+_LEVEL = {"minimal": "low", "low": "low", "medium": "medium", "high": "high", "xhigh": "high",
+          "max": "high"}  # fmt: skip
+
+_encode = msgspec.json.Encoder().encode
+
+
+def encode(request: ChatCompletionRequest, target: Target) -> Encoded:
+    """The body of a request, and what could not be carried.
+
+    Raises:
+        InvalidRequestError: the request cannot be put on this wire.
+        UnsupportedFeatureError: the wire has no such thing.
+    """
+    notes = Notes(target)
+    extra = dict(request.extra)
+    body: Body = {
+        "model": request.model,
+        "messages": _messages(request.messages, notes),
+        "stream": request.stream,
+        # Otherwise the server silently drops the oldest messages of what does not fit.
+        "truncate": False,
+        "shift": False,
+    }
+    options = {**_options(request), **extra.pop("options", {})}
+    if options:
+        body["options"] = options
+    _tools(body, request, notes)
+    if request.response_format == "json":
+        body["format"] = "json"
+    elif isinstance(request.response_format, JsonSchema):
+        body["format"] = request.response_format.schema
+    _thinking(body, request, notes)
+    _refusals(request, notes)
+    body.update(extra)
+    return Encoded(body=_encode(body), warnings=notes.warnings)
+
+
+def _options(request: ChatCompletionRequest) -> Body:
+    """Sampling stands in `options`: at the top level the server ignores it without a word."""
+    options = {
+        "temperature": request.temperature,
+        "top_p": request.top_p,
+        "seed": request.seed,
+        "num_predict": request.max_tokens,
+        "stop": request.stop or None,
+    }
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _messages(messages: list[Message], notes: Notes) -> list[Body]:
+    names = {call.id: call.name for message in messages for call in message.tool_calls}
+    return [_message(message, index, names, notes) for index, message in enumerate(messages)]
+
+
+def _message(message: Message, index: int, names: dict[str, str], notes: Notes) -> Body:
+    texts: list[str] = []
+    thinking: list[str] = []
+    images: list[str] = []
+    for position, part in enumerate(message.parts):
+        path = f"messages[{index}].content[{position}]"
+        match part:
+            case TextPart(text=text):
+                texts.append(text)
+            case ImagePart():
+                images.append(_image(part, path, notes))
+            case DocumentPart():
+                texts.append(_document(part, path, index, notes))
+            case ThinkingPart():
+                thinking.append(_thought(part, index, notes))
+            case OpaquePart():
+                images += _opaque(part, index, notes)
+    # Parts of one message follow each other directly: they were one text to begin with.
+    body: Body = {"role": message.role, "content": "".join(texts)}
+    calls = [_call(call, index, notes) for call in message.tool_calls]
+    told = {"thinking": "".join(thinking), "images": images, "tool_calls": calls}
+    body |= {name: value for name, value in told.items() if value}
+    if message.role == "tool":
+        body["tool_call_id"] = message.tool_call_id
+        # The models' templates tell results apart by the tool's name, not by the id.
+        body["tool_name"] = message.name or names.get(message.tool_call_id or "", "")
+    return body
+
+
+def _image(part: ImagePart, path: str, notes: Notes) -> str:
+    if part.file_id is not None or (part.url is not None and not part.url.startswith("data:")):
+        notes.refuse(
+            path,
+            part.url or part.file_id,
+            "the server fetches no images",
+            "Give the image's bytes",
+        )
+    if part.url is not None:
+        match = _DATA_URL.fullmatch(part.url)
+        if match is None:
+            raise InvalidRequestError(
+                "this data: URL is not base64",
+                field=f"{path}.url",
+                value=part.url[:60],
+                remedy="Give the bytes as data",
+            )
+        return match[2]
+    data = part.data or b""
+    media_type = part.media_type or sniff_media_type(data)
+    if media_type not in _IMAGES:
+        raise InvalidRequestError(
+            "the server takes no images of this type",
+            field=f"{path}.media_type",
+            value=media_type,
+            remedy=f"Convert it to one of {', '.join(_IMAGES)}",
+        )
+    return base64.b64encode(data).decode()
+
+
+def _document(part: DocumentPart, path: str, index: int, notes: Notes) -> str:
+    media_type = part.media_type or (sniff_media_type(part.data) if part.data else None)
+    if part.data is None or not (media_type is None or media_type.startswith("text/")):
+        notes.refuse(
+            path,
+            media_type or part.url or part.file_id,
+            "the wire takes no documents",
+            "Extract the text and send that",
+        )
+    try:
+        text = (part.data or b"").decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InvalidRequestError(
+            f"the text is not UTF-8: {error}", field=f"{path}.data", remedy="Convert it to UTF-8"
+        ) from error
+    notes.warn("document_as_text", "a text document was sent as part of the text", index=index)
+    return f"\n{part.name or 'Document'}:\n{text}\n"
+
+
+def _thought(part: ThinkingPart, index: int, notes: Notes) -> str:
+    if part.provider not in (None, notes.target.provider) or part.redacted is not None:
+        notes.warn("foreign_thinking", "another provider's thinking was left out", index=index)
+        return ""
+    return part.text
+
+
+def _opaque(part: OpaquePart, index: int, notes: Notes) -> list[str]:
+    if part.provider == notes.target.provider and part.kind == "images":
+        images: list[str] = part.data
+        return images
+    notes.warn(
+        "foreign_part",
+        f"{part.provider}'s {part.kind} was left out: only that provider reads it",
+        index=index,
+    )
+    return []
+
+
+def _call(call: ToolCall, index: int, notes: Notes) -> Body:
+    return {
+        "id": call.id,
+        "function": {"name": call.name, "arguments": _arguments(call, index, notes)},
+    }
+
+
+def _arguments(call: ToolCall, index: int, notes: Notes) -> object:
+    """The wire takes an object only; text that is none is kept as text inside one."""
+    text = call.arguments.strip() or "{}"
+    try:
+        if isinstance(msgspec.json.decode(text), dict):
+            return msgspec.Raw(text.encode())
+    except msgspec.DecodeError:
+        pass
+    notes.warn(
+        "invalid_arguments",
+        f"the arguments of {call.name} are no JSON object: sent as text",
+        index=index,
+    )
+    return {"__invalid_arguments__": call.arguments}
+
+
+def _tools(body: Body, request: ChatCompletionRequest, notes: Notes) -> None:
+    if not request.tools or request.tool_choice == "none":
+        return
+    body["tools"] = [_tool(tool, f"tools[{i}]", notes) for i, tool in enumerate(request.tools)]
+    if request.tool_choice not in (None, "auto"):
+        notes.unsupported(
+            "tool_choice",
+            request.tool_choice,
+            "the wire cannot force a tool",
+            "Ask for it in words",
+        )
+
+
+def _tool(tool: Tool | OpaqueTool, path: str, notes: Notes) -> Body:
+    if isinstance(tool, OpaqueTool):
+        if tool.provider != notes.target.provider:
+            notes.refuse(path, tool.provider, "this is another provider's tool", "Leave it out")
+        return tool.data
+    function = {
+        "name": tool.name,
+        "description": tool.description,
+        "parameters": {"type": "object", **tool.parameters},
+    }
+    return {"type": "function", "function": function}
+
+
+def _thinking(body: Body, request: ChatCompletionRequest, notes: Notes) -> None:
+    """Without `think` a model that can think does; levels are for those that take them."""
+    wish = request.reasoning
+    if wish is None:
+        return
+    if wish.budget_tokens is not None:
+        notes.unsupported(
+            "reasoning.budget_tokens", wish.budget_tokens, "the wire has no budget", "Use effort"
+        )
+    if wish.effort == "none":
+        body["think"] = False
+    elif _LEVELS.search(request.model):
+        body["think"] = _LEVEL[wish.effort or "medium"]
+    else:
+        body["think"] = True
+        if wish.effort not in (None, "medium"):
+            notes.warn(
+                "effort",
+                f"effort {wish.effort} was sent as thinking on: the model has no levels",
+                field="reasoning.effort",
+            )
+
+
+def _refusals(request: ChatCompletionRequest, notes: Notes) -> None:
+    """What this wire has no place for."""
+    if request.parallel_tool_calls is False and request.tools:
+        notes.unsupported(
+            "parallel_tool_calls",
+            request.parallel_tool_calls,
+            "the wire cannot hold calls to one",
+            "Leave it out",
+        )
+    for name, value in request.metadata.items():
+        notes.unsupported(f"metadata.{name}", value, "the wire has no metadata", "Leave it out")
