@@ -1,31 +1,32 @@
-"""Finds, reads and checks the files; what is wrong is named by file, line and path."""
+"""Finds, reads and joins the files; what is wrong is named by file, line and path."""
 
-import difflib
 import os
 import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import platformdirs
 
+from aisopod.config.check import CREDENTIAL_KEYS, Problem, find_line, find_problems, make_secret
 from aisopod.config.schema import Config
 from aisopod.errors import ConfigurationError
-from aisopod.types import Secret
 
-__all__ = ["find_files", "load_config"]
+__all__ = ["PROJECT_FILE", "VARIABLES", "find_files", "load_config", "user_file"]
 
-_PROJECT_FILE = "aisopod.toml"
+PROJECT_FILE = "aisopod.toml"
 
-# Variables of aisopod's own, and where their value goes.
-_VARIABLES: dict[str, tuple[str, ...]] = {
+VARIABLES: dict[str, tuple[str, ...]] = {
     "AISOPOD_MODEL": ("default_model",),
     "AISOPOD_CA_BUNDLE": ("network", "ca_bundle"),
     "AISOPOD_CLIENT_CERT": ("network", "client_certificate"),
     "AISOPOD_CLIENT_KEY": ("network", "client_key"),
 }
+"""Variables of aisopod's own, and where their value goes."""
+
+_NETWORK_FILES = ("ca_bundle", "client_certificate", "client_key")
 
 
 def load_config(
@@ -46,15 +47,21 @@ def load_config(
             and what is allowed.
     """
     environ = os.environ if environ is None else environ
+    files = find_files(path, environ=environ, cwd=cwd)
     merged: dict[str, Any] = {}
-    for file in find_files(path, environ=environ, cwd=cwd):
-        values, text = _read(file)
-        _check(values, text, file)
-        merged = _merged(merged, values)
-    for variable, place in _VARIABLES.items():
-        if value := environ.get(variable):
-            merged = _merged(merged, _nested(place, value))
-    return msgspec.convert(merged, Config, dec_hook=_secret)
+    for file in files:
+        merged = _joined(merged, _anchored(_read(file), file.parent))
+    config = msgspec.convert(
+        _joined(merged, _of_environment(environ)), Config, dec_hook=make_secret
+    )
+    if config.network.client_key and not config.network.client_certificate:
+        raise ConfigurationError("AISOPOD_CLIENT_KEY needs AISOPOD_CLIENT_CERT beside it")
+    return msgspec.structs.replace(config, sources=tuple(files))
+
+
+def user_file() -> Path:
+    """Where the user's own file is, or would be."""
+    return platformdirs.user_config_path("aisopod") / "config.toml"
 
 
 def find_files(
@@ -71,142 +78,127 @@ def find_files(
     environ = os.environ if environ is None else environ
     named = path or environ.get("AISOPOD_CONFIG")
     if named:
-        file = Path(named).expanduser()
+        file = Path(_expanded(os.fspath(named)))
         if not file.is_file():
-            raise ConfigurationError(f"{file}: there is no such configuration file")
+            source = "" if path else " (named by AISOPOD_CONFIG)"
+            raise ConfigurationError(f"{file}: there is no such configuration file{source}")
         return [file]
-    user = platformdirs.user_config_path("aisopod") / "config.toml"
-    found = [user] if user.is_file() else []
-    folder = (cwd or Path.cwd()).resolve()
+    project = _project_file(cwd)
+    return [file for file in (user_file(), project) if file is not None and _is_file(file)]
+
+
+def _project_file(cwd: Path | None) -> Path | None:
+    """The nearest one, upwards to the home folder."""
+    try:
+        folder = (cwd or Path.cwd()).resolve()
+    except OSError:  # the working folder is gone
+        return None
+    home = Path(_expanded("~"))
     for candidate in (folder, *folder.parents):
-        if (candidate / _PROJECT_FILE).is_file():
-            found.append(candidate / _PROJECT_FILE)
+        if _is_file(candidate / PROJECT_FILE):
+            return candidate / PROJECT_FILE
+        if candidate == home:
             break
-        if candidate == Path.home():
-            break
-    return found
+    return None
 
 
-def _read(file: Path) -> tuple[dict[str, Any], str]:
+def _is_file(file: Path) -> bool:
+    # Not Path.is_file, which raises for a folder that may not be read.
+    return os.path.isfile(file)  # noqa: PTH113
+
+
+def _expanded(path: str) -> str:
+    # Not Path.expanduser, which raises where the user has no home, as in some containers.
+    return os.path.expanduser(path)  # noqa: PTH111
+
+
+def _read(file: Path) -> dict[str, Any]:
+    """The values of one file, checked on its own so that what is wrong is told of that file."""
     try:
-        text = file.read_text(encoding="utf-8")
-        return tomllib.loads(text), text
+        text = file.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"{file}: this is no UTF-8 text") from error
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise ConfigurationError(f"{file}: cannot be read: {reason}") from error
+    try:
+        values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ConfigurationError(f"{file}: this is no TOML: {error}") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{file}: cannot be read: {error}") from error
+        # Before Python 3.14 the place stands in the message only.
+        place = re.search(r" \(at line (\d+), column \d+\)\Z", str(error))
+        line = place[1] if place else text.count("\n") + 1
+        reason = str(error).removesuffix(place[0] if place else "")
+        raise ConfigurationError(f"{file}:{line}: this is no TOML: {reason}") from error
+    except (ValueError, RecursionError) as error:  # absurd numbers, absurd nesting
+        raise ConfigurationError(f"{file}: this is no TOML that can be read") from error
+    if problems := list(find_problems(values)):
+        lines = [_told(problem, text, file) for problem in problems]
+        raise ConfigurationError("\n".join(lines))
+    return values
 
 
-def _check(values: dict[str, Any], text: str, file: Path) -> None:
-    """Check one file on its own, so that what is wrong is told of the file it stands in."""
-    try:
-        msgspec.convert(values, Config, dec_hook=_secret)
-    except msgspec.ValidationError as error:
-        reason, _, place = str(error).partition(" - at `$")
-        path = place.rstrip("`").lstrip(".").replace("[...]", "")
-        unknown = re.search(r"unknown field `(.+?)`", reason)
-        if unknown:
-            path = f"{path}.{unknown[1]}".lstrip(".")
-            reason = "there is no such key"
-        keys = _located(values, path)
-        where = f"{file}:{_line(text, keys)}: {'.'.join(keys)}: "
-        raise ConfigurationError(where + reason + _found(values, keys) + _allowed(keys)) from error
+def _told(problem: Problem, text: str, file: Path) -> str:
+    line = find_line(text, problem.keys)
+    return f"{file}:{line}: {_dotted(problem.keys)}: {problem.reason}"
 
 
-def _located(values: dict[str, Any], path: str) -> list[str]:
-    """The keys of msgspec's path; it writes `[...]` for the key of a table of tables."""
-    keys = [key for key in path.split(".") if key]
-    if keys[:1] == ["providers"]:
-        rest = keys[1:]
-        tables = values.get("providers", {})
-        for name, table in tables.items() if isinstance(tables, dict) else ():
-            if not rest or _rejects(table, rest):
-                return ["providers", name, *rest]
-    return keys
+def _dotted(keys: tuple[str, ...]) -> str:
+    """Keys as TOML writes them: quoted where they are not bare."""
+    bare = re.compile(r"[A-Za-z0-9_-]+\Z")
+    return ".".join(key if bare.match(key) else repr(key) for key in keys)
 
 
-def _rejects(table: object, rest: list[str]) -> bool:
-    """Whether this provider's table is one that msgspec could have meant."""
-    wrong = _nested(("providers", "x"), table)
-    try:
-        msgspec.convert(wrong, Config, dec_hook=_secret)
-    except msgspec.ValidationError as error:
-        return rest[-1] in str(error)
-    return False
+def _anchored(values: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """The values with file names that hold from everywhere: relative ones are to their file."""
+    anchored = dict(values)
+    if "network" in values:
+        anchored["network"] = _with_paths(values["network"], _NETWORK_FILES, folder)
+    if "providers" in values:
+        anchored["providers"] = {
+            name: _with_paths(table, ("api_key_file",), folder)
+            for name, table in values["providers"].items()
+        }
+    return anchored
 
 
-def _line(text: str, keys: list[str]) -> int:
-    """The line where the last key stands, in the table that holds it; tomllib tells none."""
-    table: list[str] = []
-    last = 1
-    for number, line in enumerate(text.splitlines(), 1):
-        stripped = line.strip()
-        if stripped.startswith("["):
-            table = [part.strip(" \"'") for part in stripped.strip("[] ").split(".")]
-            if table == keys[: len(table)]:
-                last = number
-            if table == keys:
-                return number
-        elif "=" in stripped and not stripped.startswith("#"):
-            name = [part.strip(" \"'") for part in stripped.partition("=")[0].split(".")]
-            whole = table + name
-            if whole == keys[: len(whole)]:
-                return number
-    return last
+def _with_paths(table: dict[str, Any], keys: tuple[str, ...], folder: Path) -> dict[str, Any]:
+    paths = {key: str(folder / _expanded(table[key])) for key in keys if table.get(key)}
+    return {**table, **paths}
 
 
-def _found(values: dict[str, Any], keys: list[str]) -> str:
-    value: Any = values
-    for key in keys:
-        if not isinstance(value, dict) or key not in value:
-            return ""
-        value = value[key]
-    # A key in the wrong place is still a key.
-    secret = keys[-1] in {"api_key", "token"}
-    return f" (found {'***' if secret else repr(value)})"
+def _joined(weak: dict[str, Any], strong: dict[str, Any]) -> dict[str, Any]:
+    """Two sources as one. What belongs together comes from one of them, never from both."""
+    kept = dict(weak)
+    if "client_certificate" in strong.get("network", {}):
+        kept["network"] = _without(weak.get("network", {}), {"client_key"})
+    kept["providers"] = {
+        name: _without(table, set(CREDENTIAL_KEYS))
+        if any(key in strong.get("providers", {}).get(name, {}) for key in CREDENTIAL_KEYS)
+        else table
+        for name, table in weak.get("providers", {}).items()
+    }
+    return _merged(kept, strong)
 
 
-def _allowed(keys: list[str]) -> str:
-    """What may stand there, with the nearest name first."""
-    struct: Any = Config
-    for key in keys[:-1]:
-        fields = {field.name: field.type for field in msgspec.structs.fields(struct)}
-        if key not in fields:
-            continue  # a provider's name
-        inner = fields[key]
-        struct = next(
-            (
-                arg
-                for arg in (*getattr(inner, "__args__", ()), inner)
-                if hasattr(arg, "__struct_fields__")
-            ),
-            struct,
-        )
-    names = list(struct.__struct_fields__)
-    if keys[-1] in names:
-        return ""
-    near = difflib.get_close_matches(keys[-1], names, n=1)
-    hint = f"; did you mean {near[0]}?" if near else ""
-    return f"{hint} Allowed: {', '.join(sorted(names))}"
+def _without(table: dict[str, Any], keys: set[str]) -> dict[str, Any]:
+    return {key: value for key, value in table.items() if key not in keys}
 
 
-def _merged(weak: dict[str, Any], strong: Mapping[str, Any]) -> dict[str, Any]:
+def _merged(weak: dict[str, Any], strong: dict[str, Any]) -> dict[str, Any]:
     both = dict(weak)
     for key, value in strong.items():
         old = both.get(key)
-        both[key] = (
-            _merged(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
-        )
+        tables = isinstance(old, dict) and isinstance(value, dict)
+        both[key] = _merged(cast("dict[str, Any]", old), value) if tables else value
     return both
 
 
-def _nested(place: tuple[str, ...], value: object) -> dict[str, Any]:
-    for key in reversed(place):
-        value = {key: value}
-    return value  # type: ignore[return-value] # `place` is never empty
-
-
-def _secret(type_: type, value: object) -> object:
-    if type_ is Secret and isinstance(value, str):
-        return Secret(value)
-    raise NotImplementedError(f"{type_} of {type(value)}")
+def _of_environment(environ: Mapping[str, str]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for variable, (table, *rest) in VARIABLES.items():
+        if value := environ.get(variable, "").strip():
+            if rest:
+                values.setdefault(table, {})[rest[0]] = _expanded(value)
+            else:
+                values[table] = value
+    return values

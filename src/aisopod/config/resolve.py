@@ -1,11 +1,14 @@
 """What holds for one provider, of configuration, environment and the host's own defaults."""
 
+import difflib
+import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from aisopod.config.schema import Config, NetworkConfig, ProviderConfig
+from aisopod.config.network import without_userinfo
+from aisopod.config.schema import Config, ProviderConfig
 from aisopod.errors import ConfigurationError, MissingCredentialError
 from aisopod.providers.host import Credential, Host
 from aisopod.types import Secret, Timeouts
@@ -15,7 +18,6 @@ __all__ = [
     "credential_for",
     "has_credential",
     "options_for",
-    "proxy_for",
     "timeouts_for",
 ]
 
@@ -53,41 +55,53 @@ def has_credential(host: Host, config: Config, environ: Mapping[str, str] | None
 def _configured(
     host: Host, settings: ProviderConfig, environ: Mapping[str, str]
 ) -> Credential | None:
+    place = f"providers.{host.id}."
     if settings.api_key:
-        return Credential(secret=settings.api_key)
+        return Credential(secret=_sendable(settings.api_key.reveal(), place + "api_key"))
     if settings.api_key_env:
-        value = environ.get(settings.api_key_env)
+        value = environ.get(settings.api_key_env, "").strip()
         if not value:
             raise MissingCredentialError(
-                f"providers.{host.id}.api_key_env names {settings.api_key_env}, which is not set"
+                f"{place}api_key_env names {settings.api_key_env}, which is not set"
             )
-        return Credential(secret=Secret(value))
+        return Credential(secret=_sendable(value, settings.api_key_env))
     if settings.api_key_file:
-        return Credential(secret=_secret_file(host, Path(settings.api_key_file).expanduser()))
+        file = Path(os.path.expanduser(settings.api_key_file))  # noqa: PTH111 - it never raises
+        return Credential(secret=_secret_file(file, place + "api_key_file"))
     if settings.token:
-        return Credential(secret=settings.token, kind="token")
+        return Credential(secret=_sendable(settings.token.reveal(), place + "token"), kind="token")
     return None
 
 
-def _secret_file(host: Host, file: Path) -> Secret:
+def _secret_file(file: Path, place: str) -> Secret:
     try:
         text = file.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(
-            f"providers.{host.id}.api_key_file: {file} cannot be read: {error}"
-        ) from error
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise ConfigurationError(f"{place}: {file} cannot be read: {reason}") from error
+    except UnicodeDecodeError:
+        # Without its cause, which holds the bytes.
+        raise ConfigurationError(f"{place}: {file} is no text") from None
     if not text:
-        raise MissingCredentialError(f"providers.{host.id}.api_key_file: {file} is empty")
+        raise MissingCredentialError(f"{place}: {file} is empty")
+    return _sendable(text, f"{place}: {file}")
+
+
+def _sendable(text: str, place: str) -> Secret:
+    """The key, if a header can carry it: a line break in it would end the header."""
+    text = text.strip()
+    if not (text.isascii() and text.isprintable()):
+        raise ConfigurationError(f"{place} holds characters that no key has, such as a line break")
     return Secret(text)
 
 
 def _of_environment(host: Host, environ: Mapping[str, str]) -> Credential | None:
     for name in host.key_variables:
         if value := environ.get(name, "").strip():
-            return Credential(secret=Secret(value))
+            return Credential(secret=_sendable(value, name))
     for name in host.token_variables:
         if value := environ.get(name, "").strip():
-            return Credential(secret=Secret(value), kind="token")
+            return Credential(secret=_sendable(value, name), kind="token")
     return None
 
 
@@ -110,27 +124,46 @@ def base_url_for(host: Host, config: Config, environ: Mapping[str, str] | None =
         raise ConfigurationError(f"{host.name} has no common address: set {names}")
     if host.parse_base_url is not None:
         url = host.parse_base_url(url)
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
+    if not _is_http_url(url):
         raise ConfigurationError(
-            f"{place}: {url!r} is no http or https URL; write it as in https://host/path"
+            f"{place}: {without_userinfo(url)!r} is no http or https URL; write it as in "
+            "https://host/path"
         )
     return url.rstrip("/")
+
+
+def _is_http_url(url: str) -> bool:
+    if not url.isprintable() or " " in url:
+        return False
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # raises when it is no number
+    except ValueError:
+        return False
+    return parts.scheme in {"http", "https"} and bool(parts.hostname)
 
 
 def options_for(
     host: Host, config: Config, environ: Mapping[str, str] | None = None
 ) -> dict[str, str]:
-    """The host's own options: the environment's, and over them the configuration's."""
+    """The host's own options: the environment's, and over them the configuration's.
+
+    Raises:
+        ConfigurationError: the host has no such option.
+    """
     environ = os.environ if environ is None else environ
     found = {
-        option: environ[name] for option, name in host.option_variables.items() if environ.get(name)
+        option: value
+        for option, name in host.option_variables.items()
+        if (value := environ.get(name, "").strip())
     }
     settings = config.providers.get(host.id, ProviderConfig())
     known = {*host.option_headers, *host.option_variables, *host.option_defaults}
     for option in settings.options:
         if option not in known:
-            allowed = f"known are {', '.join(sorted(known))}" if known else "it has none"
+            near = difflib.get_close_matches(option, known, n=1)
+            hint = f"did you mean {near[0]}? " if near else ""
+            allowed = f"{hint}Known are {', '.join(sorted(known))}" if known else "it has none"
             raise ConfigurationError(
                 f"providers.{host.id}.options.{option}: {host.name} has no such option; {allowed}"
             )
@@ -146,37 +179,8 @@ def timeouts_for(host: Host, config: Config) -> Timeouts:
         for source in (settings.timeouts, config.timeouts):
             value: float | None = getattr(source, name)
             if value is not None:
-                return value or None
+                return value if value and math.isfinite(value) else None
         default: float | None = getattr(defaults, name)
         return default
 
     return Timeouts(**{name: limit(name) for name in defaults.__struct_fields__})
-
-
-def proxy_for(
-    url: str, network: NetworkConfig, environ: Mapping[str, str] | None = None
-) -> str | None:
-    """The proxy for a URL: the configured one, or what the proxy variables say.
-
-    Both spellings of HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY count, the lower-case one
-    first, as in curl.
-    """
-    if network.proxy:
-        return network.proxy
-    if not network.trust_env:
-        return None
-    # Documented in urllib's source as public, but missing from typeshed.
-    from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]
-
-    environ = os.environ if environ is None else environ
-    proxies = {
-        name: value
-        for name in ("http", "https", "all", "no")
-        if (value := environ.get(f"{name}_proxy") or environ.get(f"{name.upper()}_PROXY"))
-    }
-    parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2]
-    # The library's own rule for NO_PROXY: suffixes, `*`, ports.
-    if proxies.get("no") and proxy_bypass_environment(host, proxies):
-        return None
-    return proxies.get(parts.scheme) or proxies.get("all")

@@ -1,12 +1,31 @@
 """What can be configured."""
 
-from typing import Literal
+from pathlib import Path
+from typing import Annotated, Literal
 
 import msgspec
 
 from aisopod.types import OnUnsupported, Secret
 
 __all__ = ["Config", "NetworkConfig", "ProviderConfig", "TimeoutConfig"]
+
+# `nan` fails this too; `inf` and 0 are no limit.
+Seconds = Annotated[float, msgspec.Meta(ge=0, description="a number of seconds, 0 for no limit")]
+# RFC 9110, section 5.6.2. A line break in a header would end it and begin another.
+HeaderName = Annotated[
+    str, msgspec.Meta(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z", description="a header's name")
+]
+HeaderValue = Annotated[
+    str, msgspec.Meta(pattern=r"^[\t\x20-\x7e\x80-\xff]*\Z", description="a text of one line")
+]
+# A slash would make it unreachable: models are named provider/model.
+ProviderName = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*\Z",
+        description="a provider's name: letters, digits, dots, dashes and underscores",
+    ),
+]
 
 
 class TimeoutConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -19,10 +38,10 @@ class TimeoutConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         total: until the whole answer is here.
     """
 
-    connect: float | None = None
-    first_token: float | None = None
-    idle: float | None = None
-    total: float | None = None
+    connect: Seconds | None = None
+    first_token: Seconds | None = None
+    idle: Seconds | None = None
+    total: Seconds | None = None
 
 
 class NetworkConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -30,6 +49,7 @@ class NetworkConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     Attributes:
         proxy: URL of a proxy for everything; without it the proxy variables count.
+        no_proxy: hosts and domains that are reached without a proxy, beside those of NO_PROXY.
         trust_env: whether HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY count.
         ca_bundle: PEM file of the authorities to trust in place of the system's.
         client_certificate: PEM file of a certificate to show.
@@ -37,10 +57,18 @@ class NetworkConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """
 
     proxy: str | None = None
+    no_proxy: list[str] = []
     trust_env: bool = True
     ca_bundle: str | None = None
     client_certificate: str | None = None
     client_key: str | None = None
+
+    def __repr__(self) -> str:
+        """Without the proxy's URL, which may hold a password."""
+        proxy = "'***'" if self.proxy else None
+        return (
+            f"NetworkConfig(proxy={proxy}, no_proxy={self.no_proxy}, ca_bundle={self.ca_bundle!r})"
+        )
 
 
 class ProviderConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -55,7 +83,7 @@ class ProviderConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         headers: headers for every request.
         options: the provider's own options, such as `organization` or `api_version`.
         timeouts: limits for this provider.
-        dialect: for a new provider, whose wire it speaks.
+        dialect: for a new provider, whose wire it speaks; `openai` when left out.
     """
 
     base_url: str | None = None
@@ -63,10 +91,18 @@ class ProviderConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     api_key_env: str | None = None
     api_key_file: str | None = None
     token: Secret | None = None
-    headers: dict[str, str] = {}
+    headers: dict[HeaderName, HeaderValue] = {}
     options: dict[str, str] = {}
     timeouts: TimeoutConfig = TimeoutConfig()
     dialect: Literal["openai", "anthropic", "ollama"] | None = None
+
+    def __repr__(self) -> str:
+        """Without the values of headers, which may be credentials."""
+        headers = dict.fromkeys(self.headers, "***")
+        return (
+            f"ProviderConfig(base_url={self.base_url!r}, dialect={self.dialect!r}, "
+            f"headers={headers}, options={self.options})"
+        )
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -78,10 +114,12 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         timeouts: limits for every request.
         network: proxy and TLS.
         providers: settings by the provider's name.
+        sources: the files that it was read from, the weaker first; no file can set it.
     """
 
     default_model: str | None = None
     on_unsupported: OnUnsupported = "error"
     timeouts: TimeoutConfig = TimeoutConfig()
     network: NetworkConfig = NetworkConfig()
-    providers: dict[str, ProviderConfig] = {}
+    providers: dict[ProviderName, ProviderConfig] = {}
+    sources: tuple[Path, ...] = ()

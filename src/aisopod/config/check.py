@@ -1,0 +1,188 @@
+"""What is wrong with a file's values, and on which line it stands."""
+
+import difflib
+import tomllib
+from collections.abc import Iterator
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+import msgspec
+
+from aisopod.config.schema import Config
+from aisopod.types import Secret
+
+__all__ = ["CREDENTIAL_KEYS", "Problem", "find_line", "find_problems", "make_secret"]
+
+CREDENTIAL_KEYS = ("api_key", "api_key_env", "api_key_file", "token")
+
+# What must not be shown even when it is of the wrong type.
+_HIDDEN = frozenset({"api_key", "token", "headers", "proxy"})
+
+_KINDS: dict[type, str] = {
+    str: "a text",
+    bool: "true or false",
+    int: "a number",
+    float: "a number",
+    dict: "a table",
+    list: "a list",
+    Secret: "a text",
+}
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """Something that is not as it may be.
+
+    Attributes:
+        keys: where, from the outermost table to the key.
+        reason: what was found and what is allowed.
+    """
+
+    keys: tuple[str, ...]
+    reason: str
+
+
+def find_problems(values: dict[str, Any]) -> Iterator[Problem]:
+    """Everything that is wrong with a file's values, in the file's order."""
+    yield from _problems(values, Config, ())
+    providers = values.get("providers")
+    for name, table in providers.items() if isinstance(providers, dict) else ():
+        if isinstance(table, dict):
+            named = [key for key in table if key in CREDENTIAL_KEYS]
+            if len(named) > 1:
+                yield Problem(
+                    ("providers", name, named[1]),
+                    f"a second credential beside {named[0]}: keep one of them",
+                )
+    network = values.get("network")
+    if isinstance(network, dict) and {"client_key", "client_certificate"} & set(network) == {
+        "client_key"
+    }:
+        yield Problem(("network", "client_key"), "it needs client_certificate beside it")
+
+
+def _problems(value: object, type_: Any, keys: tuple[str, ...]) -> Iterator[Problem]:  # noqa: ANN401
+    type_ = _bare(type_)
+    if isinstance(type_, type) and issubclass(type_, msgspec.Struct):
+        yield from _table_problems(value, _fields(type_), keys)
+    elif get_origin(type_) is dict:
+        yield from _map_problems(value, type_, keys)
+    elif not _fits(value, type_):
+        yield Problem(keys, f"found {_shown(value, keys)}, allowed is {_allowed(type_)}")
+
+
+def _table_problems(
+    value: object, fields: dict[str, Any], keys: tuple[str, ...]
+) -> Iterator[Problem]:
+    if not isinstance(value, dict):
+        yield Problem(keys, f"found {_shown(value, keys)}, allowed is a table")
+        return
+    for key, inner in value.items():
+        if key in fields:
+            yield from _problems(inner, fields[key], (*keys, key))
+        else:
+            # The value is not shown: a key in the wrong place is still a key.
+            near = difflib.get_close_matches(key, fields, n=1, cutoff=0.5)
+            hint = f"did you mean {near[0]}? " if near else ""
+            reason = f"there is no such key; {hint}Allowed are {', '.join(sorted(fields))}"
+            yield Problem((*keys, key), reason)
+
+
+def _map_problems(value: object, type_: Any, keys: tuple[str, ...]) -> Iterator[Problem]:  # noqa: ANN401
+    if not isinstance(value, dict):
+        yield Problem(keys, f"found {_shown(value, keys)}, allowed is a table")
+        return
+    key_type, value_type = get_args(type_)
+    for key, inner in value.items():
+        if not _fits(key, key_type):
+            yield Problem((*keys, key), f"found this name, allowed is {_allowed(key_type)}")
+        else:
+            yield from _problems(inner, value_type, (*keys, key))
+
+
+def _fields(struct: type[msgspec.Struct]) -> dict[str, Any]:
+    # `sources` tells of the files; they do not set it.
+    fields = msgspec.structs.fields(struct)
+    return {field.name: field.type for field in fields if field.name != "sources"}
+
+
+def _bare(type_: Any) -> Any:  # noqa: ANN401
+    """The type without `| None`: TOML has no null."""
+    if get_origin(type_) in {Union, UnionType}:
+        return next(arg for arg in get_args(type_) if arg is not type(None))
+    return type_
+
+
+def _fits(value: object, type_: Any) -> bool:  # noqa: ANN401
+    try:
+        msgspec.convert(value, type_, dec_hook=make_secret)
+    except msgspec.ValidationError:
+        return False
+    return True
+
+
+def _shown(value: object, keys: tuple[str, ...]) -> str:
+    # In a provider's own place someone may have put the bare key.
+    hidden = bool(_HIDDEN & set(keys)) or (keys[:1] == ("providers",) and len(keys) == 2)
+    if hidden or isinstance(value, dict | list):
+        return _KINDS.get(type(value), "a date")
+    if isinstance(value, bool):
+        return str(value).lower()
+    return repr(value) if isinstance(value, str | int | float) else "a date"
+
+
+def _allowed(type_: Any) -> str:  # noqa: ANN401
+    match get_origin(type_):
+        case origin if origin is Annotated:
+            meta = get_args(type_)[1]
+            return str(meta.description)
+        case origin if origin is Literal:
+            return " or ".join(repr(choice) for choice in get_args(type_))
+        case origin if origin is list:
+            return "a list of texts"
+    return _KINDS.get(type_, "something else")
+
+
+def make_secret(type_: type, value: object) -> object:
+    """Make what msgspec cannot: its hook for the one type that it does not know."""
+    if type_ is Secret and isinstance(value, str):
+        return Secret(value)
+    raise msgspec.ValidationError(f"expected a text, found {type(value).__name__}")
+
+
+def find_line(text: str, keys: tuple[str, ...]) -> int:
+    """The line where a key stands, which tomllib does not tell.
+
+    Lines from the top are valid TOML wherever no value is open, and a key that they hold stays
+    in what follows. So the statement that brings the key is found by halving, for every way in
+    which TOML can write it: tables, dotted and quoted keys, inline tables, multi-line values.
+    """
+    # Not `splitlines`: TOML and editors know one line end, and a text may hold the others.
+    lines = text.split("\n")
+    before, after = 0, len(lines)
+    while after - before > 1:
+        middle = (before + after) // 2
+        values, _ = _parsed(lines, middle)
+        if _holds(values, keys):
+            after = middle
+        else:
+            before = middle
+    _, complete = _parsed(lines, after - 1)
+    return complete + 1
+
+
+def _parsed(lines: list[str], count: int) -> tuple[dict[str, Any], int]:
+    """The values of the first `count` lines, or of fewer where a value is still open."""
+    while count > 0:
+        try:
+            return tomllib.loads("\n".join(lines[:count])), count
+        except tomllib.TOMLDecodeError:
+            count -= 1
+    return {}, 0
+
+
+def _holds(values: Any, keys: tuple[str, ...]) -> bool:  # noqa: ANN401
+    for key in keys:
+        if not isinstance(values, dict) or key not in values:
+            return False
+        values = values[key]
+    return True
