@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from aisopod.codecs.anthropic_messages import schema
 from aisopod.types import OpaquePart, Part, TextPart, ThinkingPart
 
 __all__ = ["Block", "OpenBlock", "open_block"]
@@ -47,7 +48,8 @@ class OpenBlock:
             case "input_json_delta":
                 self._json.append(piece.get("partial_json") or "")
             case "citations_delta":
-                self._data["citations"] = [*(self._data.get("citations") or ()), piece["citation"]]
+                citation = msgspec.convert(piece, schema.CitationsDelta).citation
+                self._data["citations"] = [*(self._data.get("citations") or ()), citation]
             case _:
                 for key, value in piece.items():
                     if key != "type":
@@ -75,9 +77,9 @@ class OpenBlock:
 
     def _opaque(self) -> Part:
         data = self._data
-        kind = str(data.get("type", "unknown"))
+        kind: str = data["type"]
         if kind == "redacted_thinking":
-            return ThinkingPart(redacted=data.get("data", ""), provider=self._provider)
+            return ThinkingPart(redacted=data["data"], provider=self._provider)
         if self._json:
             text = "".join(self._json)
             try:
@@ -88,8 +90,15 @@ class OpenBlock:
 
 
 def open_block(data: dict[str, Any], provider: str) -> OpenBlock:
-    """The block that a `content_block_start` begins."""
-    return OpenBlock(_KINDS.get(str(data.get("type")), Block.OPAQUE), dict(data), provider)
+    """The block that a `content_block_start` begins.
+
+    Raises:
+        msgspec.ValidationError: it has not its form.
+    """
+    kind = msgspec.convert(data, schema.Block).type
+    if kind in schema.FORMS:
+        msgspec.convert(data, schema.FORMS[kind])
+    return OpenBlock(_KINDS.get(kind, Block.OPAQUE), dict(data), provider)
 
 
 def _joined(old: Any, new: Any) -> Any:  # noqa: ANN401 - any JSON value

@@ -14,10 +14,13 @@ from aisopod.codecs.anthropic_messages.schema import (
     ContentBlockDelta,
     ContentBlockStart,
     ContentBlockStop,
+    Ending,
     Event,
     MessageDeltaEvent,
+    MessageHead,
     MessageStart,
     MessageStop,
+    Usage,
 )
 from aisopod.codecs.codec import Target
 from aisopod.errors import ProtocolError, StreamInterruptedError
@@ -37,6 +40,9 @@ __all__ = ["MessagesDecoder", "decode"]
 _DIALECT = "anthropic_messages"
 _EMPTY = MessageDelta()
 _BOUNDARY = TextPart(text="")
+
+# A frame with bytes that are no UTF-8 raises UnicodeDecodeError, which is no msgspec error.
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)
 
 _decode_event = msgspec.json.Decoder(Event).decode
 _decode_object = msgspec.json.Decoder(dict[str, Any]).decode
@@ -61,7 +67,8 @@ class MessagesDecoder:
     """
 
     __slots__ = (
-        "_blocks", "_calls", "_held", "_id", "_last_text", "_model", "_provider", "_usage", "done",
+        "_blocks", "_calls", "_held", "_id", "_last_text", "_model", "_opaque", "_provider",
+        "_usage", "done",
     )  # fmt: skip
 
     def __init__(self, target: Target) -> None:
@@ -73,6 +80,8 @@ class MessagesDecoder:
         self._calls = 0
         self._held: list[ToolCallDelta] = []
         self._last_text = False
+        # How many blocks are open whose pieces, whatever they are called, belong to them alone.
+        self._opaque = 0
         self._usage: dict[str, Any] = {}
 
     def feed(self, frame: bytes) -> ChatCompletionChunk | None:
@@ -84,21 +93,23 @@ class MessagesDecoder:
         """
         try:
             event = _decode_event(frame)
-        except msgspec.DecodeError:
+        except _UNREADABLE:
             return self._unknown(frame)
-        if type(event) is ContentBlockDelta:
+        if type(event) is ContentBlockDelta and not self._opaque:
             delta = event.delta
             text = delta.text
             if text and delta.type == "text_delta":
                 return ChatCompletionChunk(
                     id=self._id, model=self._model, delta=MessageDelta(content=text)
                 )
-            if delta.thinking:
+            if delta.thinking and delta.type == "thinking_delta":
                 return ChatCompletionChunk(
                     id=self._id, model=self._model, delta=MessageDelta(thinking=delta.thinking)
                 )
-            return self._block_delta(event, frame)
-        return self._cold(event, frame)
+        try:
+            return self._cold(event, frame)
+        except msgspec.ValidationError as error:
+            raise ProtocolError(str(error), dialect=_DIALECT, frame=frame) from error
 
     def close(self) -> ChatCompletionChunk | None:
         """The body has ended.
@@ -114,6 +125,8 @@ class MessagesDecoder:
 
     def _cold(self, event: Any, frame: bytes) -> ChatCompletionChunk | None:  # noqa: ANN401
         match event:
+            case ContentBlockDelta():
+                return self._block_delta(event, frame)
             case ContentBlockStart(index=index, content_block=block):
                 return self._block_start(index, block)
             case ContentBlockStop(index=index):
@@ -132,12 +145,14 @@ class MessagesDecoder:
 
     def _unknown(self, frame: bytes) -> ChatCompletionChunk | None:
         """A frame that is none of the known events: an error, a new event, or garbage."""
+        if self.done:
+            return None  # some gateways end every stream with OpenAI's [DONE]
         try:
             event = _decode_object(frame)
-        except msgspec.DecodeError as error:
+        except _UNREADABLE as error:
             raise ProtocolError(str(error), dialect=_DIALECT, frame=frame) from error
         kind = event.get("type")
-        if kind == "error" or "error" in event:
+        if kind == "error" or (kind is None and event.get("error")):
             raise decode_error(None, {}, frame)
         if not isinstance(kind, str) or kind in _KNOWN:
             raise ProtocolError("an event has not its form", dialect=_DIALECT, frame=frame)
@@ -147,28 +162,37 @@ class MessagesDecoder:
     def _message_start(self, message: dict[str, Any]) -> ChatCompletionChunk:
         # A second start in one stream (a gateway that retried behind our back) begins anew:
         # blocks that were open are abandoned, and no pieces of two answers are ever joined.
+        head = msgspec.convert(message, MessageHead)
         spliced = bool(self._id)
         self._blocks.clear()
-        self._id = message.get("id") or self._id
-        self._model = message.get("model") or self._model
+        self._opaque = 0
+        self._last_text = False
+        self._id = head.id or self._id
+        self._model = head.model or self._model
         self._usage = {}
-        usage = self._merged(message.get("usage"))
+        usage = self._merged(head.usage)
         # After a programmatic tool call the message can be whole from its start, with no events
         # for its blocks: see the recorded exchange of that name.
-        parts, calls = self._whole_blocks(message.get("content") or [])
+        parts, calls = self._whole_blocks(head.content or [])
+        ending = msgspec.convert(message, Ending)
+        finish, warnings = self._finish(ending.stop_reason)
         if spliced:
             parts.insert(0, _BOUNDARY)
-        finish, warnings = self._finish(message.get("stop_reason"))
-        if spliced:
             warnings = [*(warnings or ()), _SPLICED]
         if parts:
             # Within a delta calls stand before parts; these come behind, so they come later.
             self._held, calls = calls, []
         return self._chunk(
-            MessageDelta(role="assistant", parts=parts or None, tool_calls=calls or None),
+            MessageDelta(
+                role="assistant",
+                parts=parts or None,
+                tool_calls=calls or None,
+                refusal=_refusal(ending),
+            ),
             usage=usage,
             finish_reason=finish,
-            raw_finish_reason=message.get("stop_reason"),
+            raw_finish_reason=ending.stop_reason,
+            metadata=_told(message, _READ_OF_MESSAGE),
             warnings=warnings,
         )
 
@@ -200,6 +224,7 @@ class MessagesDecoder:
 
     def _block_start(self, index: int, data: dict[str, Any]) -> ChatCompletionChunk | None:
         block = self._blocks[index] = open_block(data, self._provider)
+        self._opaque += block.kind is Block.OPAQUE
         delta: MessageDelta | None = None
         if block.kind is Block.TOOL:
             delta = self._call(block, data)
@@ -229,8 +254,8 @@ class MessagesDecoder:
             tool_calls=[
                 ToolCallDelta(
                     index=block.call,
-                    id=data.get("id"),
-                    name=data.get("name"),
+                    id=data["id"],
+                    name=data["name"],
                     arguments=msgspec.json.encode(given).decode() if given else "",
                     provider=self._provider if fields else None,
                     fields=fields or None,
@@ -252,7 +277,13 @@ class MessagesDecoder:
             if not piece.partial_json:
                 return None
             call = ToolCallDelta(index=block.call, arguments=piece.partial_json)
-            return self._chunk(MessageDelta(tool_calls=[call]))
+            return ChatCompletionChunk(
+                id=self._id, model=self._model, delta=MessageDelta(tool_calls=[call])
+            )
+        if block.kind is Block.TEXT and piece.type == "text_delta":
+            return self._chunk(MessageDelta(content=piece.text)) if piece.text else None
+        if block.kind is Block.THINKING and piece.type == "thinking_delta":
+            return self._chunk(MessageDelta(thinking=piece.thinking)) if piece.thinking else None
         block.merge(_decode_object(frame)["delta"])
         return None
 
@@ -260,6 +291,7 @@ class MessagesDecoder:
         block = self._blocks.pop(index, None)
         if block is None:
             return None
+        self._opaque -= block.kind is Block.OPAQUE
         self._last_text = block.kind is Block.TEXT
         part = block.close()
         if part is None:
@@ -270,18 +302,16 @@ class MessagesDecoder:
     def _ending(
         self, delta: dict[str, Any], usage: dict[str, Any] | None, rest: dict[str, Any]
     ) -> ChatCompletionChunk:
-        raw = delta.get("stop_reason")
-        finish, warnings = self._finish(raw)
-        details = delta.get("stop_details") or {}
-        told = {**rest, **{k: v for k, v in delta.items() if k != "stop_reason"}}
+        ending = msgspec.convert(delta, Ending)
+        finish, warnings = self._finish(ending.stop_reason)
         tokens = self._merged(usage)
-        metadata = {key: value for key, value in told.items() if value is not None}
+        metadata = {**(_told(rest) or {}), **(_told(delta, _READ_OF_ENDING) or {})}
         if self._usage:
             metadata["usage"] = dict(self._usage)
         return self._chunk(
-            MessageDelta(refusal=details.get("explanation") if finish == "refusal" else None),
+            MessageDelta(refusal=_refusal(ending)),
             finish_reason=finish,
-            raw_finish_reason=raw,
+            raw_finish_reason=ending.stop_reason,
             usage=tokens,
             metadata=metadata or None,
             warnings=warnings,
@@ -324,26 +354,40 @@ def _rest(frame: bytes) -> dict[str, Any]:
     return {key: value for key, value in event.items() if key not in {"type", "delta", "usage"}}
 
 
-def _usage(usage: dict[str, Any]) -> TokenUsage:
+# What a message says in fields of the chunk; all else that it says goes into the metadata.
+_READ_OF_MESSAGE = frozenset({"id", "type", "role", "model", "content", "usage", "stop_reason"})
+_READ_OF_ENDING = frozenset({"stop_reason"})
+
+
+def _told(values: dict[str, Any], read: frozenset[str] = frozenset()) -> dict[str, Any] | None:
+    """What is said and not read elsewhere; null says nothing."""
+    told = {key: value for key, value in values.items() if value is not None and key not in read}
+    return told or None
+
+
+def _refusal(ending: Ending) -> str | None:
+    """The words of a refusal, where there are any."""
+    if ending.stop_reason != "refusal" or ending.stop_details is None:
+        return None
+    return ending.stop_details.explanation
+
+
+def _usage(told: dict[str, Any]) -> TokenUsage:
     """The wire's counts leave cached tokens out of input_tokens; ours include them.
 
     https://docs.anthropic.com/en/docs/build-with-claude/prompt-caching#tracking-cache-performance
     """
-    read = usage.get("cache_read_input_tokens") or 0
-    write = usage.get("cache_creation_input_tokens") or 0
-    details = usage.get("output_tokens_details") or {}
+    usage = msgspec.convert(told, Usage)
+    read = usage.cache_read_input_tokens or 0
+    write = usage.cache_creation_input_tokens or 0
+    details = usage.output_tokens_details
     return TokenUsage(
-        input_tokens=(usage.get("input_tokens") or 0) + read + write,
-        output_tokens=usage.get("output_tokens") or 0,
+        input_tokens=(usage.input_tokens or 0) + read + write,
+        output_tokens=usage.output_tokens or 0,
         cache_read_tokens=read,
         cache_write_tokens=write,
-        reasoning_tokens=details.get("thinking_tokens") or 0,
+        reasoning_tokens=(details.thinking_tokens if details else None) or 0,
     )
-
-
-_NAMED_IN_MESSAGE = frozenset(
-    {"id", "type", "role", "model", "content", "usage", "stop_reason", "stop_sequence"}
-)
 
 
 def decode(body: bytes, target: Target) -> list[ChatCompletionChunk]:
@@ -355,24 +399,24 @@ def decode(body: bytes, target: Target) -> list[ChatCompletionChunk]:
     """
     try:
         message = _decode_object(body)
-    except msgspec.DecodeError as error:
+        if message.get("type") == "error" or ("content" not in message and message.get("error")):
+            raise decode_error(None, {}, body)
+        if not isinstance(message.get("content"), list):
+            raise ProtocolError("this is no message", dialect=_DIALECT, frame=body)
+        return _chunks(message, target)
+    except _UNREADABLE as error:
         raise ProtocolError(str(error), dialect=_DIALECT, frame=body) from error
-    if message.get("type") == "error":
-        raise decode_error(None, {}, body)
-    if not isinstance(message.get("content"), list):
-        raise ProtocolError("this is no message", dialect=_DIALECT, frame=body)
+
+
+def _chunks(message: dict[str, Any], target: Target) -> list[ChatCompletionChunk]:
     decoder = MessagesDecoder(target)
-    start = {**message, "content": [], "stop_reason": None}
+    ending = {key: message.get(key) for key in ("stop_reason", "stop_sequence", "stop_details")}
+    blocks = msgspec.convert(message, MessageHead).content or []
+    start = {key: value for key, value in message.items() if key not in ending} | {"content": []}
     chunks = [decoder._message_start(start)]  # noqa: SLF001 - one reader for both forms
-    for index, block in enumerate(message["content"]):
+    for index, block in enumerate(blocks):
         chunks += _replayed(decoder, index, block)
-    delta = {
-        "stop_reason": message.get("stop_reason"),
-        "stop_sequence": message.get("stop_sequence"),
-    }
-    rest = {key: value for key, value in message.items() if key not in _NAMED_IN_MESSAGE}
-    details = rest.pop("stop_details", None)
-    chunks.append(decoder._ending({**delta, "stop_details": details}, None, rest))  # noqa: SLF001
+    chunks.append(decoder._ending(ending, None, {}))  # noqa: SLF001
     return chunks
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from aisopod.codecs.anthropic_messages.families import Family, family_of
-from aisopod.codecs.anthropic_messages.messages import cache_control, encode_messages
+from aisopod.codecs.anthropic_messages.messages import cache_control, encode_messages, sound
 from aisopod.codecs.codec import Encoded, Notes, Target
 from aisopod.errors import InvalidRequestError
 from aisopod.types import (
@@ -62,12 +62,34 @@ def encode(request: ChatCompletionRequest, target: Target) -> Encoded:
     _format(body, request, family, notes)
     _rest(body, request, notes)
     body.update(request.extra)
-    return Encoded(body=_encode(body), headers=headers, warnings=notes.warnings)
+    return Encoded(body=_bytes(body, notes), headers=headers, warnings=notes.warnings)
 
 
+def _bytes(body: Body, notes: Notes) -> bytes:
+    try:
+        return _encode(body)
+    except UnicodeEncodeError:
+        notes.warn("lone_surrogates", "halves of characters that no wire carries were replaced")
+        return _encode(_cleaned(body))
+
+
+def _cleaned(value: Any) -> Any:  # noqa: ANN401 - any JSON value
+    if isinstance(value, str):
+        return sound(value)
+    if isinstance(value, list):
+        return [_cleaned(entry) for entry in value]
+    if isinstance(value, dict):
+        return {_cleaned(name): _cleaned(entry) for name, entry in value.items()}
+    return value
+
+
+# What the counting call does not take: every other field of a chat body it does.
 _NOT_COUNTED = frozenset(
-    {"max_tokens", "stream", "metadata", "stop_sequences", "temperature", "top_p", "top_k"}
-)
+    {
+        "max_tokens", "stream", "metadata", "stop_sequences", "temperature", "top_p", "top_k",
+        "service_tier", "inference_geo", "container", "diagnostics",
+    }
+)  # fmt: skip
 
 
 def count_body(body: bytes) -> bytes:
@@ -123,40 +145,35 @@ def _thinking(
     if family.thinking is None:
         notes.unsupported("reasoning", wish, "the model does not think", "Leave it out")
         return {}
-    thinking = _form(body, request, wish, family, notes)
-    if thinking is None:
-        return {}
+    thinking = _form(body, wish, family, notes)
     if wish.display:
         thinking["display"] = wish.display
     body["thinking"] = thinking
     if thinking["type"] == "enabled":
-        _thinking_limits(request, notes)
+        _thinking_limits(body, request, notes)
         if family.interleaved_beta and request.tools:
             return {"anthropic-beta": _INTERLEAVED}
     return {}
 
 
-def _form(
-    body: Body, request: ChatCompletionRequest, wish: Reasoning, family: Family, notes: Notes
-) -> Body | None:
+def _form(body: Body, wish: Reasoning, family: Family, notes: Notes) -> Body:
     budget = wish.budget_tokens
     if budget is not None and family.thinking == "adaptive":
         notes.unsupported(
             "reasoning.budget_tokens", budget, "the model takes no budget", "Use reasoning effort"
         )
-        return {"type": "adaptive"}
+        budget = None
     if budget is None and family.thinking in {"adaptive", "both"}:
         effort = _effort(wish, family, notes)
         if effort is not None:
             body.setdefault("output_config", {})["effort"] = effort
         return {"type": "adaptive"}
+    if wish.effort in family.efforts:
+        body.setdefault("output_config", {})["effort"] = wish.effort
     if budget is None:
-        budget = _BUDGETS[wish.effort or "medium"]
-        if wish.effort in family.efforts:
-            body.setdefault("output_config", {})["effort"] = wish.effort
-        if request.max_tokens is not None:
-            # The budget is part of max_tokens; half of it is left for the answer.
-            budget = max(_LEAST_BUDGET, min(budget, request.max_tokens // 2))
+        # The budget is part of max_tokens; half of it is left for the answer.
+        budget = min(_BUDGETS[wish.effort or "medium"], body["max_tokens"] // 2)
+        budget = max(_LEAST_BUDGET, budget)
     if budget < _LEAST_BUDGET or budget >= body["max_tokens"]:
         raise InvalidRequestError(
             f"a thinking budget lies between {_LEAST_BUDGET} and max_tokens ({body['max_tokens']})",
@@ -184,12 +201,13 @@ def _effort(wish: Reasoning, family: Family, notes: Notes) -> str | None:
     return None
 
 
-def _thinking_limits(request: ChatCompletionRequest, notes: Notes) -> None:
+def _thinking_limits(body: Body, request: ChatCompletionRequest, notes: Notes) -> None:
     """https://docs.anthropic.com/en/docs/build-with-claude/extended-thinking#feature-compatibility."""
     if request.temperature not in (None, 1, 1.0):
         notes.unsupported(
             "temperature", request.temperature, "with thinking only 1 is taken", "Leave it out"
         )
+        body.pop("temperature", None)
 
 
 def _tools(body: Body, request: ChatCompletionRequest, family: Family, notes: Notes) -> None:
@@ -214,7 +232,7 @@ def _tool(tool: Tool | OpaqueTool, path: str, notes: Notes) -> Body:
     if tool.strict is not None:
         entry["strict"] = tool.strict
     if tool.cache is not None:
-        entry["cache_control"] = cache_control(tool.cache)
+        entry["cache_control"] = cache_control(tool.cache, notes)
     return entry
 
 
@@ -255,9 +273,7 @@ def _format(body: Body, request: ChatCompletionRequest, family: Family, notes: N
 
 def _rest(body: Body, request: ChatCompletionRequest, notes: Notes) -> None:
     if request.cache is not None:
-        body["cache_control"] = cache_control(request.cache)
-        if request.cache.key:
-            notes.warn("cache_key", "the wire has no cache key: it was left out", field="cache.key")
+        body["cache_control"] = cache_control(request.cache, notes)
     for name, value in request.metadata.items():
         if name == "user_id":
             body["metadata"] = {"user_id": value}

@@ -4,6 +4,7 @@ Source: https://docs.anthropic.com/en/api/errors. The wording of messages is not
 status, type and error code decide, and texts only where the wire has nothing else.
 """
 
+import math
 import re
 from collections.abc import Mapping
 from datetime import datetime
@@ -16,6 +17,7 @@ from aisopod.errors import (
     AuthenticationError,
     BadRequestError,
     BillingError,
+    ContentFilterError,
     ContextLengthError,
     ModelNotFoundError,
     OverloadedError,
@@ -79,7 +81,14 @@ _CONTEXT = (
     re.compile(r"\((?P<size>\d+) tokens\) exceeds the available context size \((?P<limit>\d+)"),
     re.compile(r"exceed\w* .{0,20}context|prompt is too long|context size", re.IGNORECASE),
 )
-_CREDIT = re.compile(r"credit balance is too low|spend(ing)? limit", re.IGNORECASE)
+# All three come as a plain 400 invalid_request_error, the last for the limit that users set:
+# https://github.com/anthropics/claude-code/issues/38035.
+_CREDIT = re.compile(
+    r"credit balance is too low|spend(ing)? limit|reached your specified API usage limits",
+    re.IGNORECASE,
+)
+# https://github.com/anthropics/claude-code/issues/58367.
+_FILTERED = re.compile(r"blocked by content filtering policy", re.IGNORECASE)
 
 
 def decode_error(status: int | None, headers: Mapping[str, str], body: bytes) -> ProviderError:
@@ -87,24 +96,24 @@ def decode_error(status: int | None, headers: Mapping[str, str], body: bytes) ->
     whole, error = _read(body)
     kind = str(error.get("type") or "")
     details = error.get("details")
-    code = str((details or {}).get("error_code") or "") if isinstance(details, dict) else ""
+    code = str(details.get("error_code") or "") if isinstance(details, dict) else ""
     text = str(error.get("message") or "") or _fallback(status, body)
+    class_ = _class(status, kind, code, text)
     facts: dict[str, Any] = {
         "status": status,
         "code": code or kind or None,
-        "request_id": whole.get("request_id") or headers.get("request-id"),
-        "retry_after": _retry_after(headers),
+        "request_id": _text(whole.get("request_id")) or headers.get("request-id"),
+        "retry_after": _retry_after(headers, limited=class_ is RateLimitError),
         "body": body.decode("utf-8", "replace") or None,
     }
-    class_ = _class(status, kind, code, text)
     if class_ is BadRequestError:
         for pattern in _CONTEXT:
             if match := pattern.search(text):
                 numbers = {name: int(value) for name, value in match.groupdict().items()}
                 return ContextLengthError(
                     text,
-                    limit=numbers.get("limit") or error.get("n_ctx"),
-                    size=numbers.get("size") or error.get("n_prompt_tokens"),
+                    limit=numbers.get("limit") or _count(error.get("n_ctx")),
+                    size=numbers.get("size") or _count(error.get("n_prompt_tokens")),
                     **facts,
                 )
     return class_(text, **facts)
@@ -121,13 +130,23 @@ def _class(status: int | None, kind: str, code: str, text: str) -> type[Provider
         class_ = _BY_STATUS.get(status) or (ServerError if status >= 500 else ProviderError)
     if class_ is BadRequestError and _CREDIT.search(text):
         return BillingError
+    if class_ is BadRequestError and _FILTERED.search(text):
+        return ContentFilterError
     return class_ or ProviderError
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _count(value: object) -> int | None:
+    return value if isinstance(value, int) else None
 
 
 def _read(body: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
     try:
         whole = msgspec.json.decode(body)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return {}, {}
     if not isinstance(whole, dict):
         return {}, {}
@@ -139,30 +158,43 @@ def _fallback(status: int | None, body: bytes) -> str:
     """What to say of a body that is not the wire's: a proxy's page, or nothing."""
     start = body[:120].decode("utf-8", "replace").strip()
     kind = "an empty body" if not start else f"a body that is not the API's: {start!r}"
-    return f"HTTP {status} with {kind}"
+    hint = "; is base_url right?" if status == 404 else ""
+    return f"{f'HTTP {status}' if status else 'an error'} with {kind}{hint}"
 
 
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds to wait: the milliseconds header, the standard one, or when a spent limit resets."""
-    try:
-        if "retry-after-ms" in headers:
-            return float(headers["retry-after-ms"]) / 1000
-        if "retry-after" in headers:
-            return float(headers["retry-after"])
-    except ValueError:
-        return _until(_http_date(headers.get("retry-after", "")), headers)
-    limits = rate_limits(headers, _http_date(headers.get("date", "")))
+def _retry_after(headers: Mapping[str, str], *, limited: bool) -> float | None:
+    """Seconds to wait: the milliseconds header, the standard one, or when a spent limit resets.
+
+    Dates are held against the response's own, so that no clock is needed here.
+    """
+    now = _http_date(headers.get("date", ""))
+    milliseconds = _seconds(headers.get("retry-after-ms", ""))
+    if milliseconds is not None:
+        return milliseconds / 1000
+    told = headers.get("retry-after", "")
+    seconds = _seconds(told)
+    if seconds is not None:
+        return seconds
+    moment = _http_date(told)
+    if moment is not None and now is not None:
+        return max(0.0, moment - now)
+    if not limited:
+        return None
     waits = [
         limit.reset_after
-        for limit in limits.values()
+        for limit in rate_limits(headers, now).values()
         if limit.remaining == 0 and limit.reset_after is not None
     ]
     return max(waits, default=None)
 
 
-def _until(moment: float | None, headers: Mapping[str, str]) -> float | None:
-    now = _http_date(headers.get("date", ""))
-    return None if moment is None or now is None else max(0.0, moment - now)
+def _seconds(value: str) -> float | None:
+    """A number of seconds that one can wait."""
+    try:
+        seconds = float(value)
+    except ValueError:
+        return None
+    return seconds if 0 <= seconds < math.inf else None
 
 
 def _http_date(value: str) -> float | None:

@@ -61,9 +61,7 @@ _FAMILIES: dict[str, Family] = {
     "claude-3": _OLD,
     "claude-3-5": msgspec.structs.replace(_OLD, max_output_tokens=8_192),
     "claude-3-7": msgspec.structs.replace(_FIRST_THINKERS, interleaved_beta=False),
-    "claude-opus-4": msgspec.structs.replace(_FIRST_THINKERS, max_output_tokens=32_000),
     "claude-opus-4-1": msgspec.structs.replace(_BUDGET, max_output_tokens=32_000),
-    "claude-sonnet-4": _FIRST_THINKERS,
     "claude-sonnet-4-5": _BUDGET,
     "claude-haiku-4-5": _BUDGET,
     "claude-opus-4-5": msgspec.structs.replace(_BUDGET, efforts=("low", "medium", "high")),
@@ -83,6 +81,15 @@ _FAMILIES: dict[str, Family] = {
     "claude-mythos-5-2": _UNFORCED,
 }
 
+# Names without a point release are these alone: a claude-opus-4-9 would be newer than the table.
+_FIRST_OPUS = msgspec.structs.replace(_FIRST_THINKERS, max_output_tokens=32_000)
+_EXACT: dict[str, Family] = {
+    "claude-opus-4": _FIRST_OPUS,
+    "claude-opus-4-0": _FIRST_OPUS,
+    "claude-sonnet-4": _FIRST_THINKERS,
+    "claude-sonnet-4-0": _FIRST_THINKERS,
+}
+
 # A Claude that is not in the table is most likely newer than it: it gets the newest rules.
 _NEWEST = _ADAPTIVE
 # Another server on this wire takes what the wire takes; what it does with it is its own affair.
@@ -100,5 +107,7 @@ def family_of(model: str) -> Family:
     name = match[0]
     # A date is no version: claude-opus-4-20250514 is opus 4, not a 4-2.
     name = re.sub(r"-\d{8}.*$|-v\d.*$|-latest$", "", name)
+    if name in _EXACT:
+        return _EXACT[name]
     prefixes = [prefix for prefix in _FAMILIES if name == prefix or name.startswith(f"{prefix}-")]
     return _FAMILIES[max(prefixes, key=len)] if prefixes else _NEWEST

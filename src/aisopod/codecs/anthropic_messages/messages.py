@@ -1,6 +1,7 @@
 """Messages to the wire's turns: https://docs.anthropic.com/en/api/messages."""
 
 import base64
+import binascii
 import hashlib
 import re
 from collections.abc import Iterable
@@ -23,13 +24,13 @@ from aisopod.types import (
     sniff_media_type,
 )
 
-__all__ = ["cache_control", "encode_messages"]
+__all__ = ["cache_control", "encode_messages", "sound"]
 
 Block = dict[str, Any]
 
 _IMAGES = ("image/jpeg", "image/png", "image/gif", "image/webp")
 _ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
-_DATA_URL = re.compile(r"data:([^;,]+)?;base64,(.*)", re.DOTALL)
+_DATA_URL = re.compile(r"data:([^;,]+)?(?:;[^;,]+)*?;base64,(.*)", re.DOTALL)
 
 
 def encode_messages(messages: list[Message], notes: Notes) -> tuple[list[Block], list[Block]]:
@@ -37,6 +38,10 @@ def encode_messages(messages: list[Message], notes: Notes) -> tuple[list[Block],
 
     Results of one turn's calls go into one user turn right behind it, before anything else that
     the user says; texts without a visible character are left out: the wire refuses both.
+
+    Raises:
+        InvalidRequestError: something in a message cannot be put on this wire, or nothing is left.
+        UnsupportedFeatureError: a system message holds more than text.
     """
     system: list[Block] = []
     turns: list[Block] = []
@@ -49,7 +54,7 @@ def encode_messages(messages: list[Message], notes: Notes) -> tuple[list[Block],
                     "a system message in mid-conversation was moved to the top",
                     index=index,
                 )
-            system += _content(message, index, notes)
+            system += _system(message, index, notes)
             continue
         blocks = _blocks(message, index, ids, notes)
         if not blocks:
@@ -60,13 +65,29 @@ def encode_messages(messages: list[Message], notes: Notes) -> tuple[list[Block],
             _join_user(turns[-1]["content"], blocks)
         else:
             turns.append({"role": role, "content": blocks})
+    if not turns:
+        raise InvalidRequestError(
+            "there is nothing to answer: this wire wants a turn with content beside the system's",
+            field="messages",
+            remedy="Add a user message with text",
+        )
     _trim_prefill(turns, notes)
     return system, turns
 
 
-def cache_control(mark: CacheControl) -> Block:
+def cache_control(mark: CacheControl, notes: Notes) -> Block:
     """https://docs.anthropic.com/en/docs/build-with-claude/prompt-caching."""
+    if mark.key is not None:
+        notes.warn("cache_key", "the wire has no cache key: it was left out", field="cache.key")
     return {"type": "ephemeral", **({"ttl": mark.ttl} if mark.ttl else {})}
+
+
+def sound(text: str) -> str:
+    """A text without lone halves of UTF-16 pairs: joined where both stand, replaced where not.
+
+    They come of texts that were cut between the halves; no UTF-8 can be made of them.
+    """
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _blocks(message: Message, index: int, ids: dict[str, str], notes: Notes) -> list[Block]:
@@ -74,12 +95,31 @@ def _blocks(message: Message, index: int, ids: dict[str, str], notes: Notes) -> 
         blocks = [_result(message, index, ids, notes)]
     else:
         blocks = _content(message, index, notes, message.tool_calls, ids)
-    if message.cache and blocks:
-        # Thinking cannot carry a mark; the last block that can does.
-        for block in reversed(blocks):
-            if block["type"] not in {"thinking", "redacted_thinking"}:
-                block["cache_control"] = cache_control(message.cache)
-                break
+    return _marked_end(blocks, message, notes)
+
+
+def _system(message: Message, index: int, notes: Notes) -> list[Block]:
+    """The wire's system is text; what else stands there is not quietly lost."""
+    for position, part in enumerate(message.parts):
+        if isinstance(part, ImagePart | DocumentPart):
+            notes.refuse(
+                f"messages[{index}].content[{position}]",
+                type(part).__name__,
+                "a system message takes text only",
+                "Put it into a user message",
+            )
+    return _marked_end(_content(message, index, notes), message, notes)
+
+
+def _marked_end(blocks: list[Block], message: Message, notes: Notes) -> list[Block]:
+    """A message's own mark stands on its last block; thinking cannot carry one."""
+    if message.cache is None:
+        return blocks
+    for block in reversed(blocks):
+        if block["type"] not in {"thinking", "redacted_thinking"}:
+            return [
+                _marked(block, message.cache, notes) if each is block else each for each in blocks
+            ]
     return blocks
 
 
@@ -106,9 +146,11 @@ def _part(part: Part, message: Message, index: int, path: str, notes: Notes) -> 
         case TextPart():
             return _text(part, message, index, notes)
         case ImagePart():
-            return _marked({"type": "image", "source": _image_source(part, path)}, part.cache)
+            return _marked(
+                {"type": "image", "source": _image_source(part, path)}, part.cache, notes
+            )
         case DocumentPart():
-            return _marked(_document(part, path), part.cache)
+            return _marked(_document(part, path), part.cache, notes)
         case ThinkingPart():
             return _thinking(part, message, index, notes)
         case OpaquePart():
@@ -132,7 +174,7 @@ def _text(part: TextPart, message: Message, index: int, notes: Notes) -> Block |
         else:
             notes.warn("foreign_citations", "citations were left out: their form is another's",
                        index=index)  # fmt: skip
-    return _marked(block, part.cache)
+    return _marked(block, part.cache, notes)
 
 
 def _thinking(part: ThinkingPart, message: Message, index: int, notes: Notes) -> Block | None:
@@ -180,7 +222,7 @@ def _document(part: DocumentPart, path: str) -> Block:
         if media_type == "application/pdf":
             source = {"type": "base64", "media_type": media_type, "data": data}
         elif media_type is None or media_type.startswith("text/"):
-            text = _decoded(base64.b64decode(data), path)
+            text = _decoded(data, path)
             source = {"type": "text", "media_type": "text/plain", "data": text}
         else:
             raise InvalidRequestError(
@@ -213,12 +255,19 @@ def _bytes(part: ImagePart | DocumentPart, path: str) -> tuple[str | None, str]:
     return part.media_type or sniff_media_type(data), base64.b64encode(data).decode()
 
 
-def _decoded(data: bytes, path: str) -> str:
+def _decoded(data: str, path: str) -> str:
+    """The text that stands in base64."""
     try:
-        return data.decode("utf-8")
+        return base64.b64decode(data, validate=True).decode("utf-8")
     except UnicodeDecodeError as error:
         raise InvalidRequestError(
             f"the text is not UTF-8: {error}", field=f"{path}.data", remedy="Convert it to UTF-8"
+        ) from error
+    except binascii.Error as error:
+        raise InvalidRequestError(
+            f"the URL holds no base64: {error}",
+            field=f"{path}.url",
+            remedy="Give the bytes as data",
         ) from error
 
 
@@ -235,7 +284,7 @@ def _call(call: ToolCall, index: int, ids: dict[str, str], notes: Notes) -> Bloc
 
 def _arguments(call: ToolCall, index: int, notes: Notes) -> object:
     """The wire takes an object only; text that is none is kept as text inside one."""
-    text = call.arguments.strip() or "{}"
+    text = sound(call.arguments).strip() or "{}"
     try:
         if isinstance(msgspec.json.decode(text), dict):
             return msgspec.Raw(text.encode())
@@ -259,10 +308,8 @@ def _result(message: Message, index: int, ids: dict[str, str], notes: Notes) -> 
     return block
 
 
-def _marked(block: Block, mark: CacheControl | None) -> Block:
-    if mark is not None:
-        block["cache_control"] = cache_control(mark)
-    return block
+def _marked(block: Block, mark: CacheControl | None, notes: Notes) -> Block:
+    return block if mark is None else {**block, "cache_control": cache_control(mark, notes)}
 
 
 def _join_user(content: list[Block], blocks: list[Block]) -> None:

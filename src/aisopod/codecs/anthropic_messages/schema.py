@@ -1,7 +1,8 @@
 """The wire's events, in its own names: https://docs.anthropic.com/en/docs/build-with-claude/streaming.
 
-Only what is read on the hot path is typed; blocks are kept as dicts, since they must be given
-back whole, whatever the wire adds to them.
+Only what is read on the hot path is typed there; blocks are kept as dicts, since they must be
+given back whole, whatever the wire adds to them. What is read of such a dict is checked against
+a form below, so that a peer's mistake is a ProtocolError and never a TypeError further on.
 """
 
 from typing import Any
@@ -9,15 +10,21 @@ from typing import Any
 import msgspec
 
 __all__ = [
+    "FORMS",
+    "Block",
+    "CitationsDelta",
     "ContentBlockDelta",
     "ContentBlockStart",
     "ContentBlockStop",
     "Delta",
+    "Ending",
     "Event",
     "MessageDeltaEvent",
+    "MessageHead",
     "MessageStart",
     "MessageStop",
     "Ping",
+    "Usage",
 ]
 
 
@@ -81,3 +88,77 @@ Event = (
     | MessageStop
     | Ping
 )
+
+
+class MessageHead(msgspec.Struct):
+    """What is read of a message beside its blocks."""
+
+    id: str | None = None
+    model: str | None = None
+    content: list[dict[str, Any]] | None = None
+    usage: dict[str, Any] | None = None
+
+
+class _StopDetails(msgspec.Struct):
+    explanation: str | None = None
+
+
+class Ending(msgspec.Struct):
+    """Why a message ended: the `delta` of message_delta, or the message itself."""
+
+    stop_reason: str | None = None
+    stop_details: _StopDetails | None = None
+
+
+class _OutputDetails(msgspec.Struct):
+    thinking_tokens: int | None = None
+
+
+class Usage(msgspec.Struct):
+    """Token counts; any of them may be null."""
+
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cache_read_input_tokens: int | None = None
+    cache_creation_input_tokens: int | None = None
+    output_tokens_details: _OutputDetails | None = None
+
+
+class CitationsDelta(msgspec.Struct):
+    """One more citation of a text."""
+
+    citation: dict[str, Any]
+
+
+class Block(msgspec.Struct):
+    """What every block has."""
+
+    type: str
+
+
+class _Text(Block):
+    text: str | None = None
+    citations: list[dict[str, Any]] | None = None
+
+
+class _Thinking(Block):
+    thinking: str | None = None
+    signature: str | None = None
+
+
+class _Redacted(Block):
+    data: str
+
+
+class _ToolUse(Block):
+    id: str
+    name: str
+
+
+FORMS: dict[str, type[Block]] = {
+    "text": _Text,
+    "thinking": _Thinking,
+    "redacted_thinking": _Redacted,
+    "tool_use": _ToolUse,
+}
+"""The forms of the blocks that are read; every other block is only kept."""

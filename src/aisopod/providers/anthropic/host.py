@@ -68,7 +68,7 @@ def parse_models(body: bytes, provider: str) -> Page:
     try:
         page = msgspec.json.decode(body, type=_Models)
         models = [_info(entry, provider) for entry in page.data]
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ProtocolError(str(error), dialect="anthropic_models", frame=body) from error
     return Page(models=models, cursor=page.last_id if page.has_more else None)
 
@@ -91,7 +91,7 @@ def _info(entry: dict[str, Any], provider: str) -> ModelInfo:
 def _capabilities(told: dict[str, Any]) -> frozenset[str]:
     names = {"completion", "tools"}  # every model of this API converses and calls tools
     for wire, name in _CAPABILITIES.items():
-        if wire in told and msgspec.convert(told[wire], _Capability).supported:
+        if told.get(wire) is not None and msgspec.convert(told[wire], _Capability).supported:
             names.add(name)
     return frozenset(names)
 
@@ -108,7 +108,7 @@ def parse_count(body: bytes) -> int:
     """
     try:
         return msgspec.json.decode(body, type=_Count).input_tokens
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ProtocolError(str(error), dialect="anthropic_messages", frame=body) from error
 
 
