@@ -135,14 +135,16 @@ class Exchange:
             for chunk in chunks:
                 yield chunk
             yield self._closing(response, self._first)
-        except TimeoutError as error:
+        except TimeoutError:
             late = TotalTimeoutError(f"no whole answer within {limit:g} s (total)")
-            raise self._named(late) from error
+            raise self._named(late) from None
         except AisopodError as error:
             raise self._named(error) from error.__cause__
 
     async def _headers(self) -> Response:
         """Send, and wait for the headers within the limits for a stream's beginning."""
+        # `from None` here and below: the cancelled frames hold the signed headers as locals, and
+        # error reporters collect locals.
         self._sent = asyncio.get_running_loop().time()
         limits = self._limits
         times = [limit for limit in (limits.first_token, limits.total) if limit is not None]
@@ -150,12 +152,12 @@ class Exchange:
         try:
             async with asyncio.timeout(limit):
                 return await self._send()
-        except TimeoutError as error:
+        except TimeoutError:
             if limit == limits.first_token:
                 raise FirstTokenTimeoutError(
                     f"no answer within {limit:g} s (first_token)"
-                ) from error
-            raise TotalTimeoutError(f"no answer within {limit:g} s (total)") from error
+                ) from None
+            raise TotalTimeoutError(f"no answer within {limit:g} s (total)") from None
 
     async def _whole(self, response: Response) -> list[ChatCompletionChunk]:
         body = await response.read_all(MAX_BODY_BYTES)

@@ -311,9 +311,9 @@ class Provider:
                     return body
                 finally:
                     response.close()
-        except TimeoutError as error:
+        except TimeoutError:
             late = TotalTimeoutError(f"no whole answer within {limit:g} s (total)")
-            raise self._named(late, model) from error
+            raise self._named(late, model) from None
         except AisopodError as error:
             raise self._named(error, model) from error.__cause__
 
