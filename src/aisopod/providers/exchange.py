@@ -74,7 +74,8 @@ class Exchange:
         response: Response | None = None
         try:
             response = await self._headers()
-            yield self._opening(response)
+            info = self._info(response)
+            yield self._opening(info)
             if _is_plain(response, self._codec.dialect):
                 for whole in await self._whole(response):
                     yield whole
@@ -82,7 +83,7 @@ class Exchange:
                 async with aclosing(self._live(response)) as chunks:
                     async for chunk in chunks:
                         yield chunk
-            yield self._closing(response, asyncio.get_running_loop().time())
+            yield self._closing(info, asyncio.get_running_loop().time())
             await response.finish()
         except AisopodError as error:
             raise self._named(error) from error.__cause__
@@ -105,7 +106,7 @@ class Exchange:
                     if chunk is None:
                         continue
                     if self._first is None and chunk.delta.has_content:
-                        watch.start()
+                        watch.started = True
                         self._first = clock()
                     # While the consumer has the word, no clock runs.
                     watch.waiting_since = None
@@ -131,10 +132,11 @@ class Exchange:
                 finally:
                     response.close()
             self._first = loop.time()
-            yield self._opening(response)
+            info = self._info(response)
+            yield self._opening(info)
             for chunk in chunks:
                 yield chunk
-            yield self._closing(response, self._first)
+            yield self._closing(info, self._first)
         except TimeoutError:
             late = TotalTimeoutError(f"no whole answer within {limit:g} s (total)")
             raise self._named(late) from None
@@ -169,18 +171,18 @@ class Exchange:
             )
         return self._codec.decode(body, self._target)
 
-    def _opening(self, response: Response) -> ChatCompletionChunk:
+    def _opening(self, info: ResponseInfo) -> ChatCompletionChunk:
         return ChatCompletionChunk(
             id="",
             model=self._target.model,
             delta=_EMPTY,
             warnings=self._warnings or None,
-            info=self._info(response),
+            info=info,
         )
 
-    def _closing(self, response: Response, now: float) -> ChatCompletionChunk:
+    def _closing(self, info: ResponseInfo, now: float) -> ChatCompletionChunk:
         info = msgspec.structs.replace(
-            self._info(response),
+            info,
             first_token_seconds=None if self._first is None else self._first - self._sent,
             total_seconds=now - self._sent,
         )

@@ -32,12 +32,6 @@ class Watch:
         self.started = False
         self._look()
 
-    def start(self) -> None:
-        """Content has been seen: from now on the idle limit holds."""
-        self.started = True
-        self.stop()
-        self._look()
-
     def stop(self) -> None:
         """The stream is over."""
         if self._timer is not None:
@@ -48,14 +42,11 @@ class Watch:
         """Interrupt what is late, or look again when something could be."""
         now = self._loop.time()
         limits = self._timeouts
-        total = None if limits.total is None else self._sent + limits.total
-        if total is not None and now >= total:
+        if limits.total is not None and now >= self._sent + limits.total:
             self._response.interrupt(
                 TotalTimeoutError(f"the answer was not whole within {limits.total:g} s (total)")
             )
-            return
-        late = self._content_deadline(now)
-        if late is not None and now >= late and self.waiting_since is not None:
+        elif self._is_late(now):
             self._response.interrupt(
                 IdleTimeoutError(f"nothing more came for {limits.idle:g} s (idle)")
                 if self.started
@@ -63,20 +54,29 @@ class Watch:
                     f"no content within {limits.first_token:g} s (first_token)"
                 )
             )
-            return
-        times = [time for time in (total, late) if time is not None]
-        if times:
-            self._timer = self._loop.call_at(min(times), self._look)
-
-    def _content_deadline(self, now: float) -> float | None:
-        if not self.started:
-            limit = self._timeouts.first_token
-            since = self._sent
         else:
-            limit = self._timeouts.idle
-            since = now if self.waiting_since is None else self.waiting_since
-        if limit is None:
-            return None
-        deadline = since + limit
-        # With the consumer at work nothing is late yet; look again a whole limit from now.
-        return deadline if self.waiting_since is not None or deadline > now else now + limit
+            times = [time for time in self._deadlines(now) if time > now]
+            if times:
+                self._timer = self._loop.call_at(min(times), self._look)
+
+    def _is_late(self, now: float) -> bool:
+        if self.waiting_since is None:
+            return False
+        limit = self._timeouts.idle if self.started else self._timeouts.first_token
+        since = self.waiting_since if self.started else self._sent
+        return limit is not None and now >= since + limit
+
+    def _deadlines(self, now: float) -> list[float]:
+        """When something could be late next, whatever happens until then.
+
+        The idle limit counts from before content, too: then no timer has to be set anew when
+        the content begins.
+        """
+        limits = self._timeouts
+        since = now if self.waiting_since is None else self.waiting_since
+        starts = (
+            (limits.total, self._sent),
+            (limits.first_token, since if self.started else self._sent),
+            (limits.idle, since if self.started else now),
+        )
+        return [start + limit for limit, start in starts if limit is not None]

@@ -4,6 +4,7 @@ Source: the live-verified matrix in the wire notes, section 5 (pydantic-ai-slim 
 """
 
 import re
+from functools import lru_cache
 from typing import Literal
 
 import msgspec
@@ -66,6 +67,7 @@ _FAMILIES: tuple[Family, ...] = (
 )
 
 
+@lru_cache(maxsize=256)
 def find_family(model: str) -> Family | None:
     """The family of a model's name; None for names that are not OpenAI's.
 
