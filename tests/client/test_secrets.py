@@ -8,12 +8,12 @@ import traceback
 from typing import Any
 
 import pytest
-from support.raw_server import Exchange, serving
 
 import aisopod
 from aisopod import AisopodError, ChatCompletionRequest, Message
 from aisopod.config import Config
 from aisopod.providers.provider import Provider
+from support.raw_server import Exchange, serving
 
 KEY = "sk-planted-7c1f0e9d"
 

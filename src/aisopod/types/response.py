@@ -155,21 +155,19 @@ class Fold:
     def add(self, chunk: ChatCompletionChunk) -> None:
         """Take in the next chunk."""
         delta = chunk.delta
-        if delta.content and not self._thinking:
+        if (
+            delta.content
+            and not self._thinking
+            and delta.thinking is None
+            and delta.tool_calls is None
+            and delta.parts is None
+        ):
+            # The common chunk: a piece of text, and seldom anything beside it.
             self._pieces.append(delta.content)
-            if delta.tool_calls is None and delta.parts is None and delta.thinking is None:
-                # The common chunk: nothing but text, and of the rest only usage or an ending.
-                if (
-                    chunk.usage is not None
-                    or chunk.finish_reason
-                    or not self._id
-                    or chunk.logprobs is not None
-                    or chunk.metadata is not None
-                ):
-                    self._add_facts(chunk)
-                return
-            delta = msgspec.structs.replace(delta, content=None)
-        self._add_delta(delta)
+            if delta.refusal:
+                self._refusal.append(delta.refusal)
+        else:
+            self._add_delta(delta)
         self._add_facts(chunk)
 
     def _add_delta(self, delta: MessageDelta) -> None:
@@ -216,17 +214,22 @@ class Fold:
         self._thinking = False
 
     def _add_facts(self, chunk: ChatCompletionChunk) -> None:
-        self._id = self._id or chunk.id
-        self._model = chunk.model or self._model
-        self._finish = chunk.finish_reason or self._finish
-        self._raw_finish = chunk.raw_finish_reason or self._raw_finish
-        self._usage = chunk.usage or self._usage
-        self._info = chunk.info or self._info
+        if not self._id:
+            self._id = chunk.id
+        if chunk.model:
+            self._model = chunk.model
+        if chunk.usage is not None:
+            self._usage = chunk.usage
+        if chunk.finish_reason is not None or chunk.raw_finish_reason is not None:
+            self._finish = chunk.finish_reason or self._finish
+            self._raw_finish = chunk.raw_finish_reason or self._raw_finish
+        if chunk.info is not None:
+            self._info = chunk.info
         if chunk.logprobs is not None:
             self._logprobs = (self._logprobs or []) + chunk.logprobs
-        if chunk.warnings:
+        if chunk.warnings is not None:
             self._warnings.extend(chunk.warnings)
-        if chunk.metadata:
+        if chunk.metadata is not None:
             self._metadata.update(chunk.metadata)
 
     def result(self, *, response_type: Any = None) -> ChatCompletion:  # noqa: ANN401
