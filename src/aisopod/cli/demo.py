@@ -9,6 +9,7 @@ import click
 
 import aisopod
 from aisopod import AisopodError, AsyncClient, Message, Timeouts
+from aisopod.config import Config, ProviderConfig
 
 __all__ = ["demo"]
 
@@ -48,10 +49,13 @@ async def _real_model(client: AsyncClient) -> str | None:
     """`provider/model` of a provider that is configured and answers, or None."""
     if client.config.default_model:
         return client.config.default_model
-    for provider in client.usable_providers():
+    configured = client.usable_providers()
+    # Ollama needs no set-up, so nothing but its answer tells that it is there.
+    for provider in dict.fromkeys([*configured, "ollama"]):
         health = await client.health_check(provider)
         if not health.ok:
-            click.echo(f"{provider} is configured but cannot be used: {health.problem}")
+            if provider in configured:
+                click.echo(f"{provider} is configured but cannot be used: {health.problem}")
             continue
         with contextlib.suppress(AisopodError):
             names = [model.id for model in await client.list_models(provider)]
@@ -72,8 +76,8 @@ def _simulated_url() -> Iterator[str]:
 
 @contextlib.asynccontextmanager
 async def _keyed_client(base_url: str) -> AsyncIterator[AsyncClient]:
-    settings = aisopod.ProviderConfig(base_url=base_url, api_key=aisopod.Secret("simulated"))
-    async with AsyncClient(aisopod.Config(providers={"openai": settings})) as client:
+    settings = ProviderConfig(base_url=base_url, api_key=aisopod.Secret("simulated"))
+    async with AsyncClient(Config(providers={"openai": settings})) as client:
         yield client
 
 

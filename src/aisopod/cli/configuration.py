@@ -1,0 +1,78 @@
+"""`aisopod config`: what holds, from which files, and whether it can work."""
+
+import asyncio
+from collections.abc import Iterator
+
+import click
+
+from aisopod import AsyncClient, Config, ConfigurationError
+from aisopod.cli.settings import Settings
+from aisopod.cli.text import visible
+from aisopod.config import exposed_files, find_files, to_toml, user_file
+
+__all__ = ["config"]
+
+
+@click.group()
+def config() -> None:
+    """Show, find and check the configuration."""
+
+
+@config.command()
+@click.pass_obj
+def show(settings: Settings) -> None:
+    """Print what holds, of all files and the environment, as TOML. Keys show as ***."""
+    for file in settings.config.sources:
+        click.echo(f"# from {visible(str(file))}")
+    click.echo(to_toml(settings.config), nl=False)
+
+
+@config.command()
+@click.pass_obj
+def path(settings: Settings) -> None:
+    """Print the files that count, the weaker first."""
+    files = find_files(settings.config_file)
+    for file in files:
+        click.echo(str(file))
+    if not files:
+        click.echo(f"there is none; yours would be {user_file()}", err=True)
+
+
+@config.command()
+@click.pass_obj
+def check(settings: Settings) -> int:
+    """Look for mistakes: keys and values, credentials, addresses, who may read your keys."""
+    config = settings.config
+    problems = asyncio.run(_problems(config))
+    for file in exposed_files(config):
+        click.echo(
+            f"warning: {visible(str(file))} holds a key and others may read it; "
+            f"remedy: chmod 600 {visible(str(file))}"
+        )
+    for problem in problems:
+        click.echo(visible(f"error: {problem}"), err=True)
+    if not problems:
+        count = len(config.sources)
+        click.echo(f"the configuration is sound ({count} file{'s' * (count != 1)})")
+    return 3 if problems else 0
+
+
+async def _problems(config: Config) -> list[str]:
+    async with AsyncClient(config) as client:
+        return list(_unusable(client, config))
+
+
+def _unusable(client: AsyncClient, config: Config) -> Iterator[str]:
+    """What keeps the named providers from being used; nothing is sent."""
+    names = list(config.providers)
+    if config.default_model is not None:
+        provider, slash, _ = config.default_model.partition("/")
+        if not slash:
+            yield f"default_model: {config.default_model!r} is not of the form provider/model"
+        elif provider not in names:
+            names.append(provider)
+    for name in names:
+        try:
+            client.provider(name)
+        except ConfigurationError as error:
+            yield str(error)
