@@ -100,6 +100,19 @@ def test_two_texts_in_a_row_stay_two() -> None:
     ]
 
 
+def test_a_text_that_begins_with_its_block_stays_in_order() -> None:
+    begun = [
+        opened(1, type="text", text="t"),
+        piece(1, "text", text="w"),
+        piece(1, "text", text="o"),
+    ]
+    assert parts(*text(0, "one"), *begun, stop(1), *text(2, "three"), ended()) == [
+        TextPart(text="one"),
+        TextPart(text="two"),
+        TextPart(text="three"),
+    ]
+
+
 def test_a_text_after_a_cited_text_stays_itself() -> None:
     cited = [
         opened(0, type="text", text="", citations=[]),

@@ -30,14 +30,16 @@ class OpenBlock:
         kind: what is done with it.
         call: index of the tool call that it is.
         pending: text that could not be given with the block's start.
+        slow: whether its pieces may not take the short way through the decoder.
     """
 
-    __slots__ = ("_data", "_json", "_provider", "call", "kind", "pending")
+    __slots__ = ("_data", "_json", "_provider", "call", "kind", "pending", "slow")
 
     def __init__(self, kind: Block, data: dict[str, Any], provider: str) -> None:
         self.kind = kind
         self.call = 0
         self.pending = ""
+        self.slow = kind is Block.OPAQUE
         self._data = data
         self._provider = provider
         self._json: list[str] = []

@@ -67,7 +67,7 @@ class MessagesDecoder:
     """
 
     __slots__ = (
-        "_blocks", "_calls", "_held", "_id", "_last_text", "_model", "_opaque", "_provider",
+        "_blocks", "_calls", "_held", "_id", "_last_text", "_model", "_provider", "_slow",
         "_usage", "done",
     )  # fmt: skip
 
@@ -80,8 +80,8 @@ class MessagesDecoder:
         self._calls = 0
         self._held: list[ToolCallDelta] = []
         self._last_text = False
-        # How many blocks are open whose pieces, whatever they are called, belong to them alone.
-        self._opaque = 0
+        # How many slow blocks are open: while there is one, every piece goes to its own block.
+        self._slow = 0
         self._usage: dict[str, Any] = {}
 
     def feed(self, frame: bytes) -> ChatCompletionChunk | None:
@@ -95,7 +95,7 @@ class MessagesDecoder:
             event = _decode_event(frame)
         except _UNREADABLE:
             return self._unknown(frame)
-        if type(event) is ContentBlockDelta and not self._opaque:
+        if type(event) is ContentBlockDelta and not self._slow:
             delta = event.delta
             text = delta.text
             if text and delta.type == "text_delta":
@@ -106,6 +106,8 @@ class MessagesDecoder:
                 return ChatCompletionChunk(
                     id=self._id, model=self._model, delta=MessageDelta(thinking=delta.thinking)
                 )
+            if delta.partial_json:
+                return self._arguments(event.index, delta.partial_json, frame)
         try:
             return self._cold(event, frame)
         except msgspec.ValidationError as error:
@@ -165,7 +167,7 @@ class MessagesDecoder:
         head = msgspec.convert(message, MessageHead)
         spliced = bool(self._id)
         self._blocks.clear()
-        self._opaque = 0
+        self._slow = 0
         self._last_text = False
         self._id = head.id or self._id
         self._model = head.model or self._model
@@ -224,7 +226,6 @@ class MessagesDecoder:
 
     def _block_start(self, index: int, data: dict[str, Any]) -> ChatCompletionChunk | None:
         block = self._blocks[index] = open_block(data, self._provider)
-        self._opaque += block.kind is Block.OPAQUE
         delta: MessageDelta | None = None
         if block.kind is Block.TOOL:
             delta = self._call(block, data)
@@ -234,10 +235,12 @@ class MessagesDecoder:
             parts = [_BOUNDARY] if self._last_text else None
             if parts and text:
                 block.pending = text
+                block.slow = True
                 text = None
             delta = MessageDelta(content=text, parts=[*parts] if parts else None)
         elif block.kind is Block.THINKING and data.get("thinking"):
             delta = MessageDelta(thinking=data["thinking"])
+        self._slow += block.slow
         self._last_text = False
         if delta is None or delta == _EMPTY:
             return None
@@ -263,35 +266,48 @@ class MessagesDecoder:
             ]
         )
 
+    def _arguments(self, index: int, piece: str, frame: bytes) -> ChatCompletionChunk | None:
+        """A piece of a call's arguments; other blocks keep their JSON to themselves."""
+        block = self._open_block(index, frame)
+        if block.kind is not Block.TOOL:
+            block.merge({"type": "input_json_delta", "partial_json": piece})
+            return None
+        call = ToolCallDelta(index=block.call, arguments=piece)
+        return ChatCompletionChunk(
+            id=self._id, model=self._model, delta=MessageDelta(tool_calls=[call])
+        )
+
     def _block_delta(self, event: ContentBlockDelta, frame: bytes) -> ChatCompletionChunk | None:
-        """Every piece but plain text and thinking."""
-        block = self._blocks.get(event.index)
-        if block is None:
-            raise ProtocolError(
-                f"a piece of block {event.index}, which has not begun",
-                dialect=_DIALECT,
-                frame=frame,
-            )
+        """Every piece that did not take the short way."""
         piece = event.delta
-        if piece.partial_json is not None and block.kind is Block.TOOL:
-            if not piece.partial_json:
-                return None
-            call = ToolCallDelta(index=block.call, arguments=piece.partial_json)
-            return ChatCompletionChunk(
-                id=self._id, model=self._model, delta=MessageDelta(tool_calls=[call])
+        block = self._open_block(event.index, frame)
+        if piece.partial_json is not None:
+            return (
+                self._arguments(event.index, piece.partial_json, frame)
+                if piece.partial_json
+                else None
             )
         if block.kind is Block.TEXT and piece.type == "text_delta":
-            return self._chunk(MessageDelta(content=piece.text)) if piece.text else None
+            text, block.pending = block.pending + (piece.text or ""), ""
+            return self._chunk(MessageDelta(content=text)) if text else None
         if block.kind is Block.THINKING and piece.type == "thinking_delta":
             return self._chunk(MessageDelta(thinking=piece.thinking)) if piece.thinking else None
         block.merge(_decode_object(frame)["delta"])
         return None
 
+    def _open_block(self, index: int, frame: bytes) -> OpenBlock:
+        block = self._blocks.get(index)
+        if block is None:
+            raise ProtocolError(
+                f"a piece of block {index}, which has not begun", dialect=_DIALECT, frame=frame
+            )
+        return block
+
     def _block_stop(self, index: int) -> ChatCompletionChunk | None:
         block = self._blocks.pop(index, None)
         if block is None:
             return None
-        self._opaque -= block.kind is Block.OPAQUE
+        self._slow -= block.slow
         self._last_text = block.kind is Block.TEXT
         part = block.close()
         if part is None:
