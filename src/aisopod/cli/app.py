@@ -77,10 +77,12 @@ def run(arguments: list[str]) -> int:
     _accept_any_text()
     settings = Settings()
     try:
-        result: Any = aisopod.main(
-            arguments, prog_name="aisopod", standalone_mode=False, obj=settings
-        )
+        # Not click's own main, which prints on Ctrl-C and ends with 1 when a pipe is closed.
+        with aisopod.make_context("aisopod", arguments, obj=settings) as context:
+            result: Any = aisopod.invoke(context)
         sys.stdout.flush()
+    except click.exceptions.Exit as done:
+        return done.exit_code
     except (KeyboardInterrupt, click.Abort):
         return _interrupted()
     except BrokenPipeError:
@@ -93,7 +95,7 @@ def run(arguments: list[str]) -> int:
     except Exception as error:
         if settings.wants_traceback and not isinstance(error, click.ClickException):
             raise
-        _complain(told(error))
+        _complain(settings.masked(told(error)))
         return exit_code(error)
     return result if isinstance(result, int) else 0
 

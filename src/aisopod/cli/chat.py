@@ -20,6 +20,7 @@ from aisopod.cli.inputs import (
 )
 from aisopod.cli.settings import Settings
 from aisopod.cli.wire import show_wire
+from aisopod.config import usable_url
 
 __all__ = ["chat"]
 
@@ -94,6 +95,7 @@ def _fields(
     options: dict[str, Any], tool_schema: str | None, json_schema: str | None
 ) -> dict[str, Any]:
     """What every request of this run has in common."""
+    base_url: str | None = options["base_url"]
     return {
         "model": options["model"],
         "system": options["system"],
@@ -103,7 +105,7 @@ def _fields(
         "reasoning": options["thinking"],
         "tools": read_tools(tool_schema) or None,
         "response_format": read_schema(json_schema),
-        "base_url": options["base_url"],
+        "base_url": usable_url(base_url, "--base-url") if base_url else None,
     }
 
 

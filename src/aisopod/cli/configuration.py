@@ -1,14 +1,15 @@
 """`aisopod config`: what holds, from which files, and whether it can work."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import click
 
 from aisopod import AsyncClient, Config, ConfigurationError
 from aisopod.cli.settings import Settings
 from aisopod.cli.text import visible
-from aisopod.config import exposed_files, find_files, to_toml, user_file
+from aisopod.config import exposed_files, find_files, proxy_for, to_toml, user_file
 
 __all__ = ["config"]
 
@@ -71,8 +72,13 @@ def _unusable(client: AsyncClient, config: Config) -> Iterator[str]:
             yield f"default_model: {config.default_model!r} is not of the form provider/model"
         elif provider not in names:
             names.append(provider)
-    for name in names:
+    # Any address outside of this machine shows whether the proxy can be used.
+    checks: list[Callable[[], object]] = [
+        partial(proxy_for, "https://provider.invalid", config.network),
+        *(partial(client.provider, name) for name in names),
+    ]
+    for check_one in checks:
         try:
-            client.provider(name)
+            check_one()
         except ConfigurationError as error:
             yield str(error)

@@ -243,7 +243,9 @@ def _session() -> PromptSession[str]:
     def _new_line(event: KeyPressEvent) -> None:
         event.current_buffer.insert_text("\n")
 
-    return PromptSession(history=_history(), key_bindings=keys, multiline=True)
+    return PromptSession(
+        history=_history(), key_bindings=keys, multiline=True, reserve_space_for_menu=0
+    )
 
 
 def _history() -> FileHistory | None:

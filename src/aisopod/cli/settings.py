@@ -28,3 +28,13 @@ class Settings:
     def colour(self) -> bool:
         """Whether stdout takes colour codes."""
         return sys.stdout.isatty() and config.wants_colour()
+
+    def masked(self, text: str) -> str:
+        """The text without what the configuration holds of secrets, such as a gateway's header.
+
+        The engine masks the credential itself wherever a peer repeats it.
+        """
+        if "config" in self.__dict__:
+            for secret in config.secrets_of(self.config):
+                text = text.replace(secret, "***")
+        return text

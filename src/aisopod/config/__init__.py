@@ -9,6 +9,7 @@ from aisopod.config.resolve import (
     has_credential,
     options_for,
     timeouts_for,
+    usable_url,
 )
 from aisopod.config.schema import Config, NetworkConfig, ProviderConfig, TimeoutConfig
 from aisopod.config.show import exposed_files, secrets_of, to_toml
@@ -29,6 +30,7 @@ __all__ = [
     "secrets_of",
     "timeouts_for",
     "to_toml",
+    "usable_url",
     "user_file",
     "wants_colour",
     "wants_traceback",

@@ -19,6 +19,7 @@ __all__ = [
     "has_credential",
     "options_for",
     "timeouts_for",
+    "usable_url",
 ]
 
 
@@ -124,6 +125,19 @@ def base_url_for(host: Host, config: Config, environ: Mapping[str, str] | None =
         raise ConfigurationError(f"{host.name} has no common address: set {names}")
     if host.parse_base_url is not None:
         url = host.parse_base_url(url)
+    return usable_url(url, place)
+
+
+def usable_url(url: str, place: str) -> str:
+    """The URL without its last slash.
+
+    Args:
+        url: what someone wrote.
+        place: where, for the error.
+
+    Raises:
+        ConfigurationError: it is no http or https URL.
+    """
     if not _is_http_url(url):
         raise ConfigurationError(
             f"{place}: {without_userinfo(url)!r} is no http or https URL; write it as in "
