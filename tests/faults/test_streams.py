@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 import trustme
-from aisopod.config import Config
 
 import aisopod
 from aisopod import (
@@ -26,6 +25,7 @@ from aisopod import (
     Timeouts,
     TotalTimeoutError,
 )
+from aisopod.config import Config
 from aisopod.providers.provider import Provider
 from support.raw_server import Exchange, serving
 
@@ -272,6 +272,36 @@ def test_a_slow_reader_is_no_idle_server() -> None:
                 await asyncio.sleep(0.25)
             assert seen == "hello"
             await made.close()
+
+    run(test)
+
+
+def test_a_kept_connection_that_was_given_up_is_replaced() -> None:
+    async def once(exchange: Exchange) -> None:
+        await whole(exchange)
+        exchange.writer.close()  # without having said so
+
+    async def test() -> None:
+        async with serving(once) as server:
+            made = provider(server.url)
+            for _ in range(5):
+                pieces = [c.delta.content async for c in made.chat_completion(REQUEST)]
+                assert "".join(piece or "" for piece in pieces) == "hello"
+            assert len(server.exchanges) == 5
+            await made.close()
+
+    run(test)
+
+
+def test_a_new_connection_that_closes_unanswered_is_no_reason_to_ask_twice() -> None:
+    async def close(exchange: Exchange) -> None:
+        exchange.writer.close()
+
+    async def test() -> None:
+        async with serving(close) as server:
+            with pytest.raises(StreamInterruptedError, match="unanswered"):
+                await read(provider(server.url))
+            assert len(server.exchanges) == 1
 
     run(test)
 

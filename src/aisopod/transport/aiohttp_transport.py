@@ -4,9 +4,13 @@ import asyncio
 import logging
 import ssl
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import aiohttp
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.client_reqrep import ClientRequest
 from yarl import URL
 
 from aisopod.errors import (
@@ -19,6 +23,9 @@ from aisopod.errors import (
 )
 from aisopod.transport.transport import Response
 from aisopod.types import HttpRequest
+
+if TYPE_CHECKING:
+    from aiohttp.tracing import Trace
 
 __all__ = ["AiohttpTransport", "wire_log"]
 
@@ -71,22 +78,20 @@ class AiohttpTransport:
             ConfigurationError: the URL cannot be used.
         """
         log = _WireLog(request) if wire_log.isEnabledFor(logging.DEBUG) else None
-        try:
-            response = await self._open_session().request(
-                request.method,
-                _url(request.url),
-                headers=request.headers,
-                data=request.body,
-                # A redirect would carry the credential to another address.
-                allow_redirects=False,
-                timeout=_timeout(connect_timeout),
-                proxy=self._proxy_for(request.url) if self._proxy_for else None,
-            )
-        except (aiohttp.ClientError, OSError) as error:
-            raise _translated(error, request.url) from error.with_traceback(None)
-        if log:
-            log.response(response.status, response.headers)
-        return _AiohttpResponse(response, log)
+        while True:
+            opened: list[str] = []
+            _opened.set(opened)
+            try:
+                response = await self._request(request, connect_timeout)
+            except (aiohttp.ClientError, OSError) as error:
+                # A kept connection that its peer had given up in the meantime: the request was
+                # never read. Each turn uses one of those up; a new connection ends the loop.
+                if not opened and isinstance(error, _GONE):
+                    continue
+                raise _translated(error, request.url) from error.with_traceback(None)
+            if log:
+                log.response(response.status, response.headers)
+            return _AiohttpResponse(response, log)
 
     async def close(self) -> None:
         """Close every connection."""
@@ -94,18 +99,50 @@ class AiohttpTransport:
         if session is not None:
             await session.close()
 
+    async def _request(
+        self, request: HttpRequest, connect_timeout: float | None
+    ) -> aiohttp.ClientResponse:
+        return await self._open_session().request(
+            request.method,
+            _url(request.url),
+            headers=request.headers,
+            data=request.body,
+            # A redirect would carry the credential to another address.
+            allow_redirects=False,
+            timeout=_timeout(connect_timeout),
+            proxy=self._proxy_for(request.url) if self._proxy_for else None,
+        )
+
     def _open_session(self) -> aiohttp.ClientSession:
         loop = asyncio.get_running_loop()
         if self._session is None or self._loop is not loop:
             self._loop = loop
             self._session = aiohttp.ClientSession(
                 # No limit: how many streams run at once is the caller's business.
-                connector=aiohttp.TCPConnector(limit=0, ssl=self._tls),
+                connector=_Connector(limit=0, ssl=self._tls),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=None),
                 skip_auto_headers=("User-Agent", "Accept", "Content-Type"),
             )
         return self._session
+
+
+# What a request's task opened; empty where it was given a kept connection.
+_opened: ContextVar[list[str]] = ContextVar("opened")
+_GONE = (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError, ConnectionError)
+
+
+class _Connector(aiohttp.TCPConnector):
+    """Tells a request whether its connection is a new one."""
+
+    async def _create_connection(
+        self,
+        req: ClientRequest,
+        traces: list["Trace"],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - the overridden signature
+    ) -> ResponseHandler:
+        _opened.get().append(req.method)
+        return await super()._create_connection(req, traces, timeout)
 
 
 class _AiohttpResponse:
