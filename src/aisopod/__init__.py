@@ -3,16 +3,19 @@
 Every name is loaded when it is first used (PEP 562): importing aisopod costs next to nothing.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
 __version__ = "0.1.0"
+
+# Type checkers take this name for true; importing `typing` would be most of what this file costs.
+TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from aisopod.client import AsyncClient as AsyncClient
     from aisopod.client import Stream as Stream
     from aisopod.client import get_provider as get_provider
     from aisopod.config import Config as Config
+    from aisopod.config import NetworkConfig as NetworkConfig
+    from aisopod.config import ProviderConfig as ProviderConfig
+    from aisopod.config import TimeoutConfig as TimeoutConfig
     from aisopod.config import load_config as load_config
     from aisopod.errors import *  # noqa: F403 - each module says in __all__ what is public
     from aisopod.providers.protocol import ModelProvider as ModelProvider
@@ -23,7 +26,9 @@ if TYPE_CHECKING:
 # Where each name lives; checked against the modules' own __all__ by the tests.
 _HOMES = {
     "aisopod.client": ("AsyncClient", "Stream", "get_provider"),
-    "aisopod.config": ("Config", "load_config"),
+    "aisopod.config": (
+        "Config", "NetworkConfig", "ProviderConfig", "TimeoutConfig", "load_config",
+    ),
     "aisopod.errors": (
         "AisopodError", "AuthenticationError", "BadRequestError", "BillingError",
         "ConfigurationError", "ConnectError", "ConnectTimeoutError", "ContentFilterError",
@@ -51,13 +56,17 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 __all__ = ["__version__", *sorted(_HOME_OF)]  # noqa: PLE0604 - the names are texts
 
 
-def __getattr__(name: str) -> Any:  # noqa: ANN401
-    home = _HOME_OF.get(name)
-    if home is None:
-        raise AttributeError(f"module 'aisopod' has no attribute {name!r}")
-    value = getattr(import_module(home), name)
-    globals()[name] = value
-    return value
+if not TYPE_CHECKING:
+
+    def __getattr__(name):  # noqa: ANN001, ANN202 - no type checker reads it
+        home = _HOME_OF.get(name)
+        if home is None:
+            raise AttributeError(f"module 'aisopod' has no attribute {name!r}")
+        from importlib import import_module
+
+        value = getattr(import_module(home), name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

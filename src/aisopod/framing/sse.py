@@ -82,8 +82,10 @@ class SseFraming:
 
 def _payload(event: bytes) -> bytes | None:
     """The data of one event: lines joined by LF, one leading space each left out."""
-    if event.startswith(b"data: ") and event.find(b"\n") < 0:
-        return event[6:]
+    # One line of data, perhaps after the event's name, is nearly every event. (10 is LF.)
+    line = event.partition(b"\n")[2] if event[:6] == b"event:" else event
+    if line[:6] == b"data: " and 10 not in line:
+        return line[6:]
     lines = [
         line[5:].removeprefix(b" ")
         for line in event.split(b"\n")

@@ -12,7 +12,7 @@ from aisopod.codecs.codec import Target
 from aisopod.codecs.openai_chat.errors import decode_error, is_failure
 from aisopod.codecs.openai_chat.lenient import parse, read_leniently
 from aisopod.codecs.openai_chat.pieces import CallTracker, Keeper, reasoning_text
-from aisopod.codecs.openai_chat.schema import CallPiece, Choice, Chunk, Delta, Usage
+from aisopod.codecs.openai_chat.schema import CallPiece, Choice, Chunk, Delta, PlainChunk, Usage
 from aisopod.errors import ProtocolError, StreamInterruptedError
 from aisopod.types import (
     ChatCompletionChunk,
@@ -30,6 +30,9 @@ _DIALECT = "openai_chat"
 _DONE = b"[DONE]"
 
 _decode_chunk = msgspec.json.Decoder(Chunk).decode
+_decode_plain = msgspec.json.Decoder(PlainChunk).decode
+# How many chunks may turn out to be more than text before a stream is read as one of those.
+_MISSES = 4
 
 _FINISH: dict[str, FinishReason] = {
     "stop": "stop",
@@ -60,7 +63,7 @@ class ChatDecoder:
     """
 
     __slots__ = (
-        "_calls", "_cut", "_extra", "_finish", "_id", "_keeper", "_model", "_provider", "_raw",
+        "_calls", "_cut", "_extra", "_finish", "_id", "_keeper", "_misses", "_model", "_provider", "_raw",
         "_refused", "_started", "done",
     )  # fmt: skip
 
@@ -77,6 +80,7 @@ class ChatDecoder:
         self._finish: FinishReason | None = None
         self._cut = False
         self._extra = False
+        self._misses = 0
 
     def feed(self, frame: bytes) -> ChatCompletionChunk | None:
         """Take in a frame; give the chunk it makes, or None for one without content.
@@ -87,6 +91,23 @@ class ChatDecoder:
         """
         if frame == _DONE:
             return self._end()
+        if self._started and self._misses < _MISSES:
+            try:
+                plain = _decode_plain(frame)
+            except msgspec.DecodeError:
+                self._misses += 1
+            else:
+                if len(plain.choices) == 1:
+                    text = plain.choices[0].delta.content
+                    if not text:
+                        return None
+                    return ChatCompletionChunk(
+                        id=plain.id, model=plain.model, delta=MessageDelta(content=text)
+                    )
+        return self._feed_any(frame)
+
+    def _feed_any(self, frame: bytes) -> ChatCompletionChunk | None:
+        """Any frame but the terminator."""
         try:
             chunk = _decode_chunk(frame)
         except msgspec.DecodeError:
@@ -103,7 +124,7 @@ class ChatDecoder:
                 and chunk.error is None
                 and _is_plain(delta)
             ):
-                # The common chunk. A usage beside text (vLLM, Perplexity) is taken along.
+                # Text or reasoning; a usage beside it (vLLM, Perplexity) is taken along.
                 content = delta.content
                 thinking = delta.reasoning
                 if delta.reasoning_content:

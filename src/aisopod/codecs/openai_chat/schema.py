@@ -4,7 +4,7 @@ Source: https://platform.openai.com/docs/api-reference/chat/object and /chat/str
 other hosts are marked with whose they are.
 """
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -17,6 +17,9 @@ __all__ = [
     "Delta",
     "Function",
     "Logprobs",
+    "PlainChoice",
+    "PlainChunk",
+    "PlainDelta",
     "PromptDetails",
     "Usage",
     "XGroq",
@@ -124,3 +127,35 @@ class Chunk(msgspec.Struct, gc=False):
     usage: Usage | None = None
     error: Any = None
     x_groq: XGroq | None = None
+
+
+class PlainDelta(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    """A delta of text alone; whatever else a delta may hold must be absent or null."""
+
+    content: str | None = None
+    role: str | None = None
+    refusal: None = None
+    reasoning: None = None
+    reasoning_content: None = None
+    tool_calls: None = None
+    function_call: None = None
+
+
+class PlainChoice(msgspec.Struct, gc=False):
+    """The only choice, in mid-answer."""
+
+    delta: PlainDelta
+    index: Literal[0] = 0
+    finish_reason: None = None
+    logprobs: None = None
+
+
+class PlainChunk(msgspec.Struct, gc=False):
+    """The usual chunk: its decoding is the check that there is nothing else to read in it."""
+
+    choices: list[PlainChoice]
+    id: str = ""
+    model: str = ""
+    usage: None = None
+    error: None = None
+    x_groq: None = None

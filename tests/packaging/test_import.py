@@ -1,0 +1,57 @@
+"""What an import pulls in, and that the public names are what the modules say is public."""
+
+import subprocess
+import sys
+from importlib import import_module
+
+import pytest
+
+import aisopod
+
+
+def loaded_by(code: str) -> set[str]:
+    """The modules that a fresh interpreter loads for `code`, beyond what it starts with."""
+    program = f"import sys; before = set(sys.modules); {code}; print(*(set(sys.modules) - before))"
+    result = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    return set(result.stdout.split())
+
+
+def test_importing_pulls_in_nothing() -> None:
+    assert loaded_by("import aisopod") == {"aisopod"}
+
+
+def test_types_and_errors_need_no_network_library() -> None:
+    loaded = loaded_by("import aisopod; aisopod.Message; aisopod.RateLimitError; aisopod.fold")
+    assert "aisopod.types.messages" in loaded
+    assert not loaded & {"asyncio", "aiohttp", "ssl", "socket", "platformdirs"}
+
+
+def test_a_client_that_sends_nothing_needs_no_http_library() -> None:
+    loaded = loaded_by("import aisopod; aisopod.AsyncClient(aisopod.Config())")
+    assert not loaded & {"aiohttp", "click", "rich", "prompt_toolkit", "pydantic"}
+
+
+@pytest.mark.parametrize("name", aisopod.__all__)
+def test_every_public_name_resolves(name: str) -> None:
+    assert getattr(aisopod, name) is not None
+    assert name in dir(aisopod)
+
+
+@pytest.mark.parametrize("module", ["errors", "types", "client", "sync", "providers.protocol"])
+def test_public_modules_are_public_whole(module: str) -> None:
+    for name in import_module(f"aisopod.{module}").__all__:
+        assert name in aisopod.__all__, name
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no_such_name"):
+        _ = aisopod.no_such_name  # type: ignore[attr-defined]
+
+
+def test_the_command_line_runs_as_a_module() -> None:
+    result = subprocess.run(
+        [sys.executable, "-m", "aisopod", "--version"], capture_output=True, text=True, check=True
+    )
+    assert result.stdout.strip() == f"aisopod {aisopod.__version__}"
