@@ -1,5 +1,6 @@
 """The client: joins configuration, providers and transport. The composition root."""
 
+import logging
 import os
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from types import TracebackType
@@ -36,6 +37,8 @@ from aisopod.types import (
 )
 
 __all__ = ["AsyncClient", "Stream", "get_provider"]
+
+log = logging.getLogger("aisopod")
 
 
 class Stream:
@@ -224,7 +227,7 @@ class AsyncClient:
 
         Raises:
             AisopodError: what the provider's listing raises; with several providers, only when
-                none of them answers.
+                none of them answers. One that fails beside others is logged as a warning.
         """
         if provider is not None:
             return await self.provider(provider).list_models()
@@ -234,6 +237,7 @@ class AsyncClient:
             try:
                 models.extend(await self.provider(name).list_models())
             except AisopodError as error:
+                log.warning("%s gave no listing: %s", name, error)
                 failures.append(error)
         if failures and not models:
             raise failures[0]
@@ -408,7 +412,9 @@ def _build_provider(
         host,
         transport(),
         credential=credential or configuration.credential_for(host, config),
-        base_url=base_url or configuration.base_url_for(host, config),
+        base_url=configuration.usable_url(base_url, "base_url")
+        if base_url
+        else configuration.base_url_for(host, config),
         headers={**(settings.headers if settings else {}), **(headers or {})},
         options={**configuration.options_for(host, config), **(options or {})},
         timeouts=timeouts or configuration.timeouts_for(host, config),
@@ -433,7 +439,11 @@ def _usable(config: Config) -> list[str]:
     """The providers that the configuration names or holds a credential for."""
     found = []
     for name in sorted({*registry.names(), *config.providers}):
-        host = _find_host(name, config)
+        try:
+            host = _find_host(name, config)
+        except UnknownProviderError as error:
+            log.warning("%s", error)
+            continue
         if name in config.providers or (
             isinstance(host, Host) and configuration.has_credential(host, config)
         ):

@@ -81,7 +81,12 @@ class Provider:
         for name, header in host.option_headers.items():
             if self._options.get(name):
                 self._headers[header] = self._options[name]
-        self._headers.update({name.lower(): value for name, value in (headers or {}).items()})
+        own = {name.lower(): value for name, value in (headers or {}).items()}
+        self._headers.update(own)
+        # A header that someone configured may be a gateway's credential; short ones are words.
+        self._secrets = [value for value in own.values() if len(value) >= 8]
+        if credential is not None:
+            self._secrets.append(credential.secret.reveal())
 
     def __repr__(self) -> str:
         return f"Provider({self.id!r}, base_url={self.base_url!r})"
@@ -321,8 +326,8 @@ class Provider:
         if isinstance(error, ProviderError | TransportError):
             error.provider = error.provider or self.id
             error.model = error.model or model
-        if self._credential is not None:
-            error.redact(self._credential.secret.reveal())
+        for secret in self._secrets:
+            error.redact(secret)
         return error
 
     def _health(

@@ -31,15 +31,15 @@ __all__ = ["AiohttpTransport", "wire_log"]
 
 wire_log = logging.getLogger("aisopod.wire")
 
-_SECRET_HEADERS = frozenset(
+# Of a request's headers the log shows these; any other may be somebody's credential.
+_SHOWN_HEADERS = frozenset(
     {
-        "authorization",
-        "x-api-key",
-        "api-key",
-        "x-goog-api-key",
-        "proxy-authorization",
-        "cookie",
-        "set-cookie",
+        "accept",
+        "accept-encoding",
+        "anthropic-beta",
+        "anthropic-version",
+        "content-type",
+        "user-agent",
     }
 )
 # How long the end of a body may take after the wire's own terminator, in seconds: the last
@@ -290,29 +290,30 @@ class _WireLog:
     """Shows one exchange to the log, without its secrets, wherever the peer repeats them."""
 
     def __init__(self, request: HttpRequest) -> None:
-        self._secrets = [
-            value.removeprefix("Bearer ")
+        hidden = {
+            name: value.removeprefix("Bearer ")
             for name, value in request.headers.items()
-            if name in _SECRET_HEADERS
-        ]
-        wire_log.debug("> %s %s %s", request.method, request.url, self._headers(request.headers))
+            if name not in _SHOWN_HEADERS
+        }
+        self._secrets = [value for value in hidden.values() if value]
+        shown = {
+            name: "***" if name in hidden else value for name, value in request.headers.items()
+        }
+        wire_log.debug("> %s %s %s", request.method, request.url, shown)
         if request.body:
             wire_log.debug("> %s", self._masked(request.body.decode("utf-8", "replace")))
 
     def response(self, status: int, headers: Mapping[str, str]) -> None:
-        wire_log.debug("< %s %s", status, self._headers(headers))
+        shown = {
+            name: "***" if name.lower() == "set-cookie" else self._masked(value)
+            for name, value in headers.items()
+        }
+        wire_log.debug("< %s %s", status, shown)
 
     def data(self, data: bytes) -> None:
         wire_log.debug("< %d bytes %s", len(data), self._masked(repr(data)))
 
-    def _headers(self, headers: Mapping[str, str]) -> dict[str, str]:
-        return {
-            name: "***" if name.lower() in _SECRET_HEADERS else self._masked(value)
-            for name, value in headers.items()
-        }
-
     def _masked(self, text: str) -> str:
         for secret in self._secrets:
-            if secret:
-                text = text.replace(secret, "***")
+            text = text.replace(secret, "***")
         return text
