@@ -1,5 +1,7 @@
 """The vendors' own SDKs talk to the simulator and read what was scripted."""
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import anthropic
@@ -74,6 +76,74 @@ class TestAnthropic:
             with client.messages.stream(**asked) as stream:
                 self.check(stream.get_final_message())
             assert simulator.requests[0].headers["authorization"] == "***"
+            assert simulator.requests[0].headers["anthropic-version"] == "2026-10-21"
+            assert [request.completed for request in simulator.requests] == [True, True]
+
+    async def test_the_async_client(self) -> None:
+        async with (
+            Simulator([ANSWER]) as simulator,
+            anthropic.AsyncAnthropic(
+                api_key="sk-key", base_url=simulator.url_for("anthropic"), max_retries=0
+            ) as client,
+            client.messages.stream(
+                model="m", max_tokens=9, messages=[{"role": "user", "content": "hi"}]
+            ) as stream,
+        ):
+            self.check(await stream.get_final_message())
+
+    @pytest.mark.parametrize(
+        ("reason", "said"),
+        [
+            ("length", "max_tokens"),
+            ("refusal", "refusal"),
+            ("content_filter", "refusal"),
+            ("pause", "pause_turn"),
+            ("model_context_window_exceeded", "model_context_window_exceeded"),
+        ],
+    )
+    def test_reasons(self, reason: str, said: str) -> None:
+        reply = Reply(content="x", finish_reason=reason)
+        with Simulator([reply]) as simulator, self.client(simulator) as client:
+            message = client.messages.create(
+                model="m", max_tokens=9, messages=[{"role": "user", "content": "x"}]
+            )
+            assert message.stop_reason == said
+            assert (message.stop_details is not None) == (said == "refusal")
+
+    def test_order_and_redacted_thinking_are_kept(self) -> None:
+        """A call between texts stays between them; the scripted signature is remembered."""
+        reply = Reply(
+            content=[
+                ThinkingPart(redacted="c2VjcmV0"),
+                ThinkingPart(text="first", signature="s1"),
+                TextPart(text="before"),
+                ToolCall(id="toolu_9", name="now"),
+                TextPart(text="after"),
+            ]
+        )
+        asked: dict[str, Any] = {"model": "m", "max_tokens": 9}
+        question = {"role": "user", "content": "x"}
+        with Simulator([reply]) as simulator, self.client(simulator) as client:
+            with client.messages.stream(messages=[question], **asked) as stream:  # type: ignore[list-item]
+                content = stream.get_final_message().content
+            assert [block.type for block in content] == [
+                "redacted_thinking",
+                "thinking",
+                "text",
+                "tool_use",
+                "text",
+            ]
+            back = [block.model_dump(exclude_none=True) for block in content]
+            result = {"type": "tool_result", "tool_use_id": "toolu_9", "content": "noon"}
+            turns: list[Any] = [
+                question,
+                {"role": "assistant", "content": back},
+                {"role": "user", "content": [result]},
+            ]
+            client.messages.create(messages=turns, **asked)
+            back[1]["thinking"] = "altered"
+            with pytest.raises(anthropic.BadRequestError, match="Invalid `signature`"):
+                client.messages.create(messages=turns, **asked)
 
     def test_the_answer_comes_back(self) -> None:
         """The SDK sends our blocks back, and the documented rules hold for them."""
@@ -140,6 +210,13 @@ class TestAnthropic:
                 model="m", messages=[{"role": "user", "content": "three little words"}]
             )
             assert counted.input_tokens >= 3
+            pages = client.models.list(limit=1)
+            assert [model.id for model in pages] == ["simulated", "simulated-mini"]
+            model = client.models.retrieve("simulated")
+            assert model.capabilities is not None
+            assert model.capabilities.thinking.types.adaptive.supported
+            with pytest.raises(anthropic.NotFoundError):
+                client.models.retrieve("no-such-model")
 
 
 class TestOpenAI:
@@ -182,6 +259,76 @@ class TestOpenAI:
         assert (usage.prompt_tokens, usage.completion_tokens) == (100, 40)
         assert usage.prompt_tokens_details.cached_tokens == 30
         assert usage.completion_tokens_details.reasoning_tokens == 10
+
+    def test_usage_comes_only_when_asked_for(self) -> None:
+        with Simulator([ANSWER]) as simulator, self.client(simulator) as client:
+            chunks = list(
+                client.chat.completions.create(
+                    model="gpt-4o", messages=[{"role": "user", "content": "x"}], stream=True
+                )
+            )
+            assert all(chunk.usage is None and chunk.choices for chunk in chunks)
+            assert chunks[0].choices[0].delta.role == "assistant"
+            assert chunks[-1].choices[0].finish_reason == "tool_calls"
+
+    async def test_the_async_client(self) -> None:
+        async with (
+            Simulator([ANSWER]) as simulator,
+            openai.AsyncOpenAI(
+                api_key="sk-key", base_url=simulator.url_for("openai"), max_retries=0
+            ) as client,
+        ):
+            completion = await client.chat.completions.create(
+                model="gpt-4o", messages=[{"role": "user", "content": "x"}]
+            )
+            self.check(completion.choices[0].message.tool_calls, completion.usage)
+
+    def test_azure(self) -> None:
+        with (
+            Simulator([ANSWER]) as simulator,
+            openai.AzureOpenAI(
+                api_key="az-key", azure_endpoint=simulator.base_url, api_version="2026-01-01"
+            ) as client,
+        ):
+            completion = client.chat.completions.create(
+                model="my-deployment", messages=[{"role": "user", "content": "x"}]
+            )
+            assert completion.model == "my-deployment"
+            assert "az-key" not in str(simulator.requests)
+
+    @pytest.mark.parametrize("stream", [False, True])
+    def test_a_refusal(self, stream: bool) -> None:
+        reply = Reply(content="I will not.", finish_reason="refusal")
+        with Simulator([reply]) as simulator, self.client(simulator) as client:
+            asked: dict[str, Any] = {
+                "model": "gpt-4o",
+                "messages": [{"role": "user", "content": "x"}],
+            }
+            if stream:
+                with client.chat.completions.stream(**asked) as events:
+                    completion: Any = events.get_final_completion()
+            else:
+                completion = client.chat.completions.create(**asked)
+            choice = completion.choices[0]
+            assert (choice.message.refusal, choice.message.content) == ("I will not.", None)
+            assert choice.finish_reason == "stop"
+
+    def test_the_answer_comes_back(self) -> None:
+        with Simulator() as simulator, self.client(simulator) as client:
+            asked: dict[str, Any] = {"model": "gpt-4o", "tools": FUNCTIONS}
+            messages: list[Any] = [{"role": "user", "content": "now"}]
+            first = client.chat.completions.create(
+                messages=messages, tool_choice="required", **asked
+            )
+            message = first.choices[0].message
+            assert message.tool_calls is not None
+            messages.append(message)
+            with pytest.raises(openai.BadRequestError, match="did not have response messages"):
+                client.chat.completions.create(messages=messages, **asked)
+            identity = message.tool_calls[0].id
+            messages.append({"role": "tool", "tool_call_id": identity, "content": "sun"})
+            second = client.chat.completions.create(messages=messages, **asked)
+            assert "sun" in (second.choices[0].message.content or "")
 
     def test_a_schema_is_fitted(self) -> None:
         schema: dict[str, Any] = {
@@ -233,23 +380,28 @@ class TestOpenAI:
     def test_models(self) -> None:
         with Simulator() as simulator, self.client(simulator) as client:
             assert [model.id for model in client.models.list()] == ["simulated", "simulated-mini"]
+            assert client.models.retrieve("org/any").id == "org/any"
+            with pytest.raises(openai.NotFoundError, match="does not exist"):
+                client.models.retrieve("no-such-model")
 
 
-# Ollama's client has no close: its sockets are left to the garbage collector.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-@pytest.mark.filterwarnings("ignore::ResourceWarning")
 class TestOllama:
     @staticmethod
-    def client(simulator: Simulator) -> ollama.Client:
-        return ollama.Client(host=simulator.url_for("ollama"))
+    @contextlib.contextmanager
+    def client(simulator: Simulator) -> Iterator[ollama.Client]:
+        client = ollama.Client(host=simulator.url_for("ollama"))
+        try:
+            yield client
+        finally:
+            # It has no close of its own, and would leave its sockets to the garbage collector.
+            client._client.close()
 
     def test_plain_and_streamed(self) -> None:
-        with Simulator([ANSWER]) as simulator:
-            client = self.client(simulator)
+        with Simulator([ANSWER]) as simulator, self.client(simulator) as client:
             asked: dict[str, Any] = {
                 "model": "qwen3",
                 "messages": [{"role": "user", "content": "hi"}],
-                "tools": [{"type": "function", "function": TOOL}],
+                "tools": FUNCTIONS,
             }
             plain = client.chat(**asked)
             assert plain.message.content == "Two calls, one emoji 👍:"
@@ -272,22 +424,62 @@ class TestOllama:
         assert answer.done
         assert answer.done_reason == "stop"
         assert (answer.prompt_eval_count, answer.eval_count) == (100, 40)
+        assert answer.total_duration > 0
+
+    def test_the_answer_comes_back(self) -> None:
+        with Simulator() as simulator, self.client(simulator) as client:
+            messages: list[Any] = [{"role": "user", "content": "call get_weather"}]
+            first = client.chat("qwen3", messages, tools=FUNCTIONS, think=True)
+            assert first.message.thinking
+            messages += [
+                first.message,
+                {"role": "tool", "content": "sun", "tool_name": "get_weather"},
+            ]
+            second = client.chat("qwen3", messages, tools=FUNCTIONS)
+            assert "sun" in (second.message.content or "")
 
     def test_management(self) -> None:
-        with Simulator() as simulator:
-            client = self.client(simulator)
+        with Simulator() as simulator, self.client(simulator) as client:
             assert [model.model for model in client.list().models] == ["simulated:latest"]
+            assert client.ps().models == []
             shown = client.show("simulated")
             assert shown.capabilities == ["completion", "tools", "thinking"]
-            steps = [step.status for step in client.pull("simulated", stream=True)]
-            assert steps[0] == "pulling manifest"
-            assert steps[-1] == "success"
+            assert shown.modelinfo is not None
+            assert shown.modelinfo["simulated.context_length"] == 8192
+            steps = list(client.pull("simulated", stream=True))
+            assert steps[0].status == "pulling manifest"
+            assert [step.completed for step in steps if step.digest] == [None, 500, 1000]
+            assert steps[-1].status == "success"
+            assert client.pull("simulated").status == "success"
             with pytest.raises(ollama.ResponseError, match="file does not exist"):
                 list(client.pull("no-such-model", stream=True))
+            with pytest.raises(ollama.ResponseError, match="not found"):
+                client.show("no-such-model:latest")
+            paths = [request.path for request in simulator.requests]
+            assert paths[:3] == ["/api/tags", "/api/ps", "/api/show"]
 
     def test_errors(self) -> None:
-        with Simulator() as simulator, pytest.raises(ollama.ResponseError) as caught:
-            self.client(simulator).chat(
-                model="no-such-model", messages=[{"role": "user", "content": "x"}]
-            )
-        assert caught.value.status_code == 404
+        asked: dict[str, Any] = {"messages": [{"role": "user", "content": "x"}]}
+        broken = Reply(content="one two three", fault=Fault(kind="error", after=2))
+        with Simulator([broken]) as simulator, self.client(simulator) as client:
+            with pytest.raises(ollama.ResponseError) as caught:
+                client.chat(model="no-such-model", **asked)
+            assert caught.value.status_code == 404
+            with pytest.raises(ollama.ResponseError, match="overload"):
+                list(client.chat(model="m", stream=True, **asked))
+        with (
+            Simulator(require_key="sk-key") as simulator,
+            self.client(simulator) as client,
+            pytest.raises(ollama.ResponseError) as caught,
+        ):
+            client.chat(model="m", **asked)
+        assert caught.value.status_code == 401
+
+    async def test_the_async_client(self) -> None:
+        async with Simulator([ANSWER]) as simulator:
+            client = ollama.AsyncClient(host=simulator.url_for("ollama"))
+            try:
+                answer = await client.chat("m", [{"role": "user", "content": "x"}])
+            finally:
+                await client._client.aclose()
+            self.check(answer)
