@@ -40,6 +40,15 @@ def broken(kind: Any, after: int = 2, **fields: Any) -> Simulator:
     return Simulator([Reply(content="one two three", fault=fault)])
 
 
+async def fetch(simulator: Simulator, wire: str, **fields: Any) -> tuple[Any, bytes]:
+    """The response and all of its body."""
+    async with (
+        aiohttp.ClientSession() as session,
+        post(session, simulator, wire, **fields) as response,
+    ):
+        return response, await response.read()
+
+
 async def wait_for(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(5):
         while not condition():
@@ -50,9 +59,7 @@ async def wait_for(condition: Callable[[], bool]) -> None:
 class TestStreams:
     async def test_whole(self, wire: str) -> None:
         async with Simulator([Reply(content="one two three")]) as simulator:
-            async with aiohttp.ClientSession() as session:
-                async with post(session, simulator, wire) as response:
-                    seen = await response.read()
+            _, seen = await fetch(simulator, wire)
             assert b"three" in seen
             assert ENDS[wire] in seen
             assert simulator.requests[0].completed
@@ -71,11 +78,14 @@ class TestStreams:
             assert simulator.requests[0].disconnected_at is None
 
     async def test_drop_at_once(self, wire: str) -> None:
-        async with broken("drop", after=0) as simulator, aiohttp.ClientSession() as session:
-            async with post(session, simulator, wire) as response:
-                assert response.status == 200
-                with pytest.raises(aiohttp.ClientPayloadError):
-                    await response.read()
+        async with (
+            broken("drop", after=0) as simulator,
+            aiohttp.ClientSession() as session,
+            post(session, simulator, wire) as response,
+        ):
+            assert response.status == 200
+            with pytest.raises(aiohttp.ClientPayloadError):
+                await response.read()
 
     async def test_stall(self, wire: str) -> None:
         async with broken("stall") as simulator, aiohttp.ClientSession() as session:
@@ -96,22 +106,24 @@ class TestStreams:
             assert simulator.open_streams == 0
 
     async def test_stall_with_signs_of_life(self, wire: str) -> None:
-        async with broken("stall", pings=True) as simulator, aiohttp.ClientSession() as session:
-            async with post(session, simulator, wire) as response:
-                seen = b""
-                with pytest.raises(TimeoutError):
-                    async with asyncio.timeout(0.3):
-                        async for piece in response.content.iter_any():
-                            seen += piece
-                response.close()
+        async with (
+            broken("stall", pings=True) as simulator,
+            aiohttp.ClientSession() as session,
+            post(session, simulator, wire) as response,
+        ):
+            seen = b""
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.3):
+                    async for piece in response.content.iter_any():
+                        seen += piece
+            response.close()
         sign = {"anthropic": b"event: ping", "openai": b": ping", "ollama": b"\n\n"}[wire]
         assert seen.count(sign) > 2
         assert b"three" not in seen
 
     async def test_garbage(self, wire: str) -> None:
-        async with broken("garbage") as simulator, aiohttp.ClientSession() as session:
-            async with post(session, simulator, wire) as response:
-                seen = await response.read()
+        async with broken("garbage") as simulator:
+            _, seen = await fetch(simulator, wire)
         before, garbage, rest = seen.partition(b"data: {no frame at all\n\n")
         assert b"two" in before
         assert garbage
@@ -119,18 +131,16 @@ class TestStreams:
         assert ENDS[wire] in rest
 
     async def test_truncate(self, wire: str) -> None:
-        async with broken("truncate") as simulator, aiohttp.ClientSession() as session:
-            async with post(session, simulator, wire) as response:
-                seen = await response.read()
+        async with broken("truncate") as simulator:
+            _, seen = await fetch(simulator, wire)
         assert b"two" in seen
         assert not seen.endswith(b"\n")
         assert ENDS[wire] not in seen
 
     async def test_error(self, wire: str) -> None:
-        async with broken("error") as simulator, aiohttp.ClientSession() as session:
-            async with post(session, simulator, wire) as response:
-                assert response.status == 200
-                seen = await response.read()
+        async with broken("error") as simulator:
+            response, seen = await fetch(simulator, wire)
+        assert response.status == 200
         assert b"two" in seen
         assert b"three" not in seen
         last = seen.strip().rpartition(b"\n")[2].removeprefix(b"data: ")
@@ -141,35 +151,29 @@ class TestStreams:
             assert error["type"] == "overloaded_error"
 
     async def test_an_error_of_a_chosen_kind(self, wire: str) -> None:
-        async with broken("error", status=429) as simulator, aiohttp.ClientSession() as session:
-            async with post(session, simulator, wire) as response:
-                assert b"simulated status 429" in await response.read()
+        async with broken("error", status=429) as simulator:
+            assert b"simulated status 429" in (await fetch(simulator, wire))[1]
         async with broken("error", body=b'{"mine":1}') as simulator:
-            async with aiohttp.ClientSession() as session:
-                async with post(session, simulator, wire) as response:
-                    assert b'{"mine":1}' in await response.read()
+            assert b'{"mine":1}' in (await fetch(simulator, wire))[1]
 
     async def test_no_terminator(self, wire: str) -> None:
-        async with broken("no_terminator") as simulator, aiohttp.ClientSession() as session:
-            async with post(session, simulator, wire) as response:
-                seen = await response.read()
+        async with broken("no_terminator") as simulator:
+            _, seen = await fetch(simulator, wire)
         assert b"three" in seen
         assert ENDS[wire] not in seen
 
     async def test_a_fault_behind_the_last_piece_comes_before_the_end(self, wire: str) -> None:
-        async with broken("error", after=99) as simulator, aiohttp.ClientSession() as session:
-            async with post(session, simulator, wire) as response:
-                seen = await response.read()
+        async with broken("error", after=99) as simulator:
+            _, seen = await fetch(simulator, wire)
         assert b"three" in seen
         assert ENDS[wire] not in seen
 
     async def test_status(self, wire: str) -> None:
         async with broken("status", status=429, headers={"retry-after": "7"}) as simulator:
-            async with aiohttp.ClientSession() as session:
-                async with post(session, simulator, wire) as response:
-                    assert response.status == 429
-                    assert response.headers["retry-after"] == "7"
-                    assert "error" in msgspec.json.decode(await response.read())
+            response, raw = await fetch(simulator, wire)
+        assert response.status == 429
+        assert response.headers["retry-after"] == "7"
+        assert "error" in msgspec.json.decode(raw)
 
     async def test_delays(self, wire: str) -> None:
         reply = Reply(content="one two three", first_delay=0.1, delay=0.05)
@@ -191,16 +195,16 @@ class TestPlain:
 
     @pytest.mark.parametrize("kind", ["garbage", "truncate"])
     async def test_no_json(self, wire: str, kind: str) -> None:
-        async with broken(kind) as simulator, aiohttp.ClientSession() as session:
-            async with post(session, simulator, wire, stream=False) as response:
-                with pytest.raises(msgspec.DecodeError):
-                    msgspec.json.decode(await response.read())
+        async with broken(kind) as simulator:
+            _, raw = await fetch(simulator, wire, stream=False)
+        with pytest.raises(msgspec.DecodeError):
+            msgspec.json.decode(raw)
 
     async def test_error(self, wire: str) -> None:
-        async with broken("error") as simulator, aiohttp.ClientSession() as session:
-            async with post(session, simulator, wire, stream=False) as response:
-                assert response.status == 200
-                assert "error" in msgspec.json.decode(await response.read())
+        async with broken("error") as simulator:
+            response, raw = await fetch(simulator, wire, stream=False)
+        assert response.status == 200
+        assert "error" in msgspec.json.decode(raw)
 
     async def test_stall(self, wire: str) -> None:
         async with broken("stall") as simulator, aiohttp.ClientSession() as session:

@@ -322,5 +322,5 @@ def test_keys() -> None:
         status, _ = send(urls[0], b"{}", x_api_key="sk-right", anthropic_version="2023-06-01")
         assert status == 400
         send(f"{simulator.base_url}/v1/models?key=sk-right&limit=2", method="GET")
-        assert simulator.requests[-1].path == "/v1/models?limit=2&key=***"
+        assert simulator.requests[-1].path == "/v1/models?key=***&limit=2"
         assert "sk-" not in str(simulator.requests)

@@ -310,7 +310,7 @@ class TestOpenAI:
             else:
                 completion = client.chat.completions.create(**asked)
             choice = completion.choices[0]
-            assert (choice.message.refusal, choice.message.content) == ("I will not.", None)
+            assert (choice.message.refusal, choice.message.content or "") == ("I will not.", "")
             assert choice.finish_reason == "stop"
 
     def test_the_answer_comes_back(self) -> None:

@@ -4,7 +4,7 @@ It is written apart from the codecs, so that it can judge them, and well enough 
 own SDKs. Its answers are scripted, or plainly said to be simulated.
 """
 
-from aisopod.simulator.script import Fault, Reply
+from aisopod.simulator.script import Fault, Reply, Script
 from aisopod.simulator.server import Received, Simulator, serve
 
-__all__ = ["Fault", "Received", "Reply", "Simulator", "serve"]
+__all__ = ["Fault", "Received", "Reply", "Script", "Simulator", "serve"]

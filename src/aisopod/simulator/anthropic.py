@@ -1,51 +1,35 @@
-"""Anthropic's wire: https://docs.anthropic.com/en/api/messages, and its documented rules."""
+"""Anthropic's wire: https://docs.anthropic.com/en/api/messages."""
 
-import hashlib
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from aiohttp import web
 
+from aisopod.simulator import anthropic_rules as rules
 from aisopod.simulator.responder import usage_of
-from aisopod.simulator.script import Asked, Reply, pieces_of
-from aisopod.simulator.wire import Frame, Refusal, json_response, words
-from aisopod.types import OpaquePart, TextPart, ThinkingPart
+from aisopod.simulator.script import Asked, Content, Reply, pieces_of
+from aisopod.simulator.wire import (
+    Call,
+    Fields,
+    Frame,
+    Refusal,
+    Route,
+    arguments_of,
+    is_unknown,
+    json_response,
+    words,
+)
+from aisopod.types import OpaquePart, TextPart, ThinkingPart, ToolCall
 
 __all__ = ["AnthropicWire"]
 
-Block = dict[str, Any]
-
-_FIELDS = frozenset(
-    [
-        "model",
-        "max_tokens",
-        "messages",
-        "system",
-        "stop_sequences",
-        "stream",
-        "temperature",
-        "top_p",
-        "top_k",
-        "thinking",
-        "output_config",
-        "tools",
-        "tool_choice",
-        "metadata",
-        "service_tier",
-        "speed",
-        "cache_control",
-        "inference_geo",
-        "container",
-        "diagnostics",
-        "mcp_servers",
-        "context_management",
-    ]
-)
+_MODELS = ("simulated", "simulated-mini")
 _REASONS = {
     "stop": "end_turn",
     "length": "max_tokens",
     "tool_calls": "tool_use",
+    "content_filter": "refusal",
     "pause": "pause_turn",
 }
 _TYPES = {
@@ -54,10 +38,22 @@ _TYPES = {
     402: "billing_error",
     403: "permission_error",
     404: "not_found_error",
+    409: "conflict_error",
     413: "request_too_large",
     429: "rate_limit_error",
+    503: "overloaded_error",
+    504: "timeout_error",
     529: "overloaded_error",
 }
+_FLAGS = ("batch", "citations", "code_execution", "image_input", "pdf_input", "structured_outputs")
+
+
+class _Block(NamedTuple):
+    """A block of the answer: as it stands whole, as it starts in a stream, and what follows."""
+
+    whole: Fields
+    start: Fields
+    deltas: list[Fields]
 
 
 class AnthropicWire:
@@ -67,50 +63,90 @@ class AnthropicWire:
     prefix = ""
     chat_paths: tuple[str, ...] = ("/v1/messages",)
     content_type = "text/event-stream; charset=utf-8"
-    ping = b'event: ping\ndata: {"type": "ping"}\n\n'
+    ping = b'event: ping\ndata: {"type":"ping"}\n\n'
+    wrong_key = "invalid x-api-key"
 
-    def read(self, body: dict[str, Any], path_model: str | None) -> Asked:  # noqa: ARG002
+    def __init__(self) -> None:
+        self._issued: dict[str, set[str]] = {}
+
+    @property
+    def routes(self) -> list[Route]:
+        """Token counting and the listing, whose path OpenAI has too."""
+        return [
+            Route("POST", "/v1/messages/count_tokens", self._count),
+            Route("GET", "/v1/models", self._models),
+            Route("GET", "/v1/models/{model:.+}", self._model),
+        ]
+
+    def claims(self, path: str, headers: Mapping[str, str]) -> bool:
+        """The header is mandatory on this wire and unknown on others."""
+        return "anthropic-version" in headers or path.startswith("/v1/messages")
+
+    def read(self, call: Call) -> Asked:
         """What is asked, by the documented rules."""
-        if "max_tokens" not in body:
-            raise _bad("max_tokens: Field required")
-        return _read(body)
+        rules.check(call, self._issued)
+        body = call.body
+        choice = body.get("tool_choice") or {}
+        tools = {tool["name"]: tool.get("input_schema", {}) for tool in body.get("tools") or []}
+        turns = rules.merged(body["messages"])
+        return Asked(
+            model=body["model"],
+            stream=bool(body.get("stream")),
+            prompt=_last_text(turns),
+            tool_result=_last_result(turns),
+            tools={} if choice.get("type") == "none" else tools,
+            forced_tool={"any": "", "tool": choice.get("name")}.get(choice.get("type", "")),
+            schema=((body.get("output_config") or {}).get("format") or {}).get("schema"),
+            thinking=(body.get("thinking") or {}).get("type") in {"enabled", "adaptive"},
+            max_tokens=body["max_tokens"],
+            stop=body.get("stop_sequences") or [],
+            words=_size(body),
+        )
 
     def plain(self, reply: Reply, asked: Asked, number: int) -> bytes:
         """The message."""
+        head = _head(asked, number)
+        content = [block.whole for block in self._blocks(reply)]
         return msgspec.json.encode(
-            {
-                **_head(asked, number),
-                "content": _blocks(reply),
-                "stop_reason": _REASONS.get(reply.reason, reply.reason),
-                "stop_sequence": None,
-                "usage": _usage(reply, asked),
-            }
+            {**head, "content": content, **_ending(reply), "usage": _usage(reply, asked)}
         )
 
     def frames(self, reply: Reply, asked: Asked, number: int) -> list[Frame]:
         """The events, in the order that the docs promise."""
         usage = _usage(reply, asked)
         start = {**_head(asked, number), "content": [], "stop_reason": None, "stop_sequence": None}
-        frames = [
-            _event("message_start", message={**start, "usage": {**usage, "output_tokens": 1}}),
-            Frame(self.ping),
-        ]
-        for index, block in enumerate(_blocks(reply)):
-            frames += _block_frames(index, block, reply.chunk_chars)
-        ending = {"stop_reason": _REASONS.get(reply.reason, reply.reason), "stop_sequence": None}
-        frames.append(_event("message_delta", delta=ending, usage=usage))
+        started = {**usage, "output_tokens": min(1, usage["output_tokens"])}
+        started.pop("output_tokens_details")
+        frames = [_event("message_start", message={**start, "usage": started}), Frame(self.ping)]
+        for index, block in enumerate(self._blocks(reply)):
+            frames += _block_frames(index, block)
+        frames.append(_event("message_delta", delta=_ending(reply), usage=usage))
         frames.append(_event("message_stop"))
         return frames
 
-    def error(self, refusal: Refusal) -> bytes:
+    def error(self, refusal: Refusal, number: int) -> bytes:
         """The body of a refusal."""
-        kind = _TYPES.get(refusal.status, "api_error")
-        error = {"type": kind, "message": refusal.message}
-        return msgspec.json.encode({"type": "error", "error": error, "request_id": "req_sim"})
+        kind = _TYPES.get(
+            refusal.status, "api_error" if refusal.status >= 500 else "invalid_request_error"
+        )
+        error = {"type": kind, "message": refusal.message, **refusal.fields}
+        return msgspec.json.encode(
+            {"type": "error", "error": error, "request_id": _request_id(number)}
+        )
 
-    def error_frame(self, refusal: Refusal) -> bytes:
+    def error_frame(self, body: bytes) -> bytes:
         """An error event."""
-        return b"event: error\ndata: %s\n\n" % self.error(refusal)
+        return b"event: error\ndata: %s\n\n" % body
+
+    def unknown_model(self, model: str) -> Refusal:
+        """Not found, and no more than its name."""
+        return Refusal(404, f"model: {model}")
+
+    def unknown_path(self, method: str, path: str, number: int) -> web.Response:  # noqa: ARG002
+        """Not found, in the wire's form."""
+        return json_response(
+            self.error(Refusal(404, "Not found"), number), 404, self.response_headers(number)
+        )
 
     def key(self, headers: Mapping[str, str]) -> str | None:
         """An API key, or a bearer token."""
@@ -118,182 +154,89 @@ class AnthropicWire:
 
     def response_headers(self, number: int) -> dict[str, str]:
         """Request id and rate limits."""
-        return {
-            "request-id": f"req_sim_{number}",
-            "anthropic-ratelimit-requests-limit": "1000",
-            "anthropic-ratelimit-requests-remaining": "999",
-            "anthropic-ratelimit-requests-reset": "2099-01-01T00:00:00Z",
+        headers = {"request-id": _request_id(number), "anthropic-organization-id": "org_sim"}
+        for kind, limit in (("requests", 1000), ("input-tokens", 80000), ("output-tokens", 16000)):
+            prefix = f"anthropic-ratelimit-{kind}"
+            headers[f"{prefix}-limit"] = str(limit)
+            headers[f"{prefix}-remaining"] = str(limit - 1)
+            headers[f"{prefix}-reset"] = "2099-01-01T00:00:00Z"
+        return headers
+
+    def _count(self, call: Call) -> web.Response:
+        rules.check_count(call, self._issued)
+        if is_unknown(call.body["model"]):
+            raise self.unknown_model(call.body["model"])
+        return json_response(msgspec.json.encode({"input_tokens": _size(call.body)}))
+
+    def _models(self, call: Call) -> web.Response:
+        names = list(_MODELS)
+        if after := call.query.get("after_id"):
+            names = names[names.index(after) + 1 :]
+        limit = int(call.query.get("limit", "20"))
+        shown = names[:limit]
+        listing: Fields = {
+            "data": [_entry(name) for name in shown],
+            "has_more": len(names) > limit,
+            "first_id": shown[0] if shown else None,
+            "last_id": shown[-1] if shown else None,
         }
+        return json_response(msgspec.json.encode(listing))
 
-    def add_routes(self, app: web.Application) -> None:
-        """Token counting; the listing is shared with OpenAI's path and served there."""
-        app.router.add_post("/v1/messages/count_tokens", self._count)
+    def _model(self, call: Call) -> web.Response:
+        if is_unknown(call.path["model"]):
+            raise self.unknown_model(call.path["model"])
+        return json_response(msgspec.json.encode(_entry(call.path["model"])))
 
-    async def _count(self, request: web.Request) -> web.StreamResponse:
-        try:
-            body = msgspec.json.decode(await request.read())
-            asked = _read({**body, "max_tokens": 1})
-        except Refusal as refusal:
-            return json_response(self.error(refusal), refusal.status)
-        return json_response(msgspec.json.encode({"input_tokens": asked.words}))
-
-
-def _read(body: dict[str, Any]) -> Asked:
-    for field in body:
-        if field not in _FIELDS:
-            raise _bad(f"{field}: Extra inputs are not permitted")
-    messages = body.get("messages") or []
-    if not messages:
-        raise _bad("messages: at least one message is required")
-    _check_turns(messages)
-    thinking = body.get("thinking") or {}
-    schema = ((body.get("output_config") or {}).get("format") or {}).get("schema")
-    choice = body.get("tool_choice") or {}
-    tools = {tool["name"]: tool.get("input_schema", {}) for tool in body.get("tools") or []}
-    forced = {"any": "", "tool": choice.get("name")}.get(choice.get("type", ""))
-    return Asked(
-        model=body.get("model", ""),
-        stream=bool(body.get("stream")),
-        prompt=_last_text(messages),
-        tool_result=_last_result(messages),
-        tools={} if choice.get("type") == "none" else tools,
-        forced_tool=forced,
-        schema=schema,
-        thinking=thinking.get("type") in {"enabled", "adaptive"},
-        max_tokens=body.get("max_tokens"),
-        stop=body.get("stop_sequences") or [],
-        words=words([body.get("system"), messages]),
-    )
+    def _blocks(self, reply: Reply) -> list[_Block]:
+        blocks = [_block(item, reply.chunk_chars) for item in reply.items]
+        for block in blocks:
+            if block.whole["type"] == "thinking":
+                texts = self._issued.setdefault(block.whole["signature"], set())
+                texts.add(block.whole["thinking"])
+        return blocks
 
 
-def _check_turns(messages: list[Block]) -> None:
-    calls: list[str] = []
-    for index, message in enumerate(messages):
-        content = message.get("content")
-        blocks = [{"type": "text", "text": content}] if isinstance(content, str) else content or []
-        results = [block["tool_use_id"] for block in blocks if block["type"] == "tool_result"]
-        if message.get("role") not in {"user", "assistant"}:
-            raise _bad(f"messages.{index}.role: Input should be 'user' or 'assistant'")
-        if sorted(results) != sorted(calls):
-            raise _bad(
-                f"messages.{index}: `tool_use` ids were found without `tool_result` blocks "
-                "immediately after, or the reverse"
-            )
-        for position, block in enumerate(blocks):
-            _check_block(block, f"messages.{index}.content.{position}")
-        calls = [block["id"] for block in blocks if block["type"] == "tool_use"]
-
-
-def _check_block(block: Block, path: str) -> None:
-    if block["type"] == "text" and not block["text"].strip():
-        raise _bad(f"{path}: text content blocks must be non-empty")
-    if block["type"] == "tool_use" and not isinstance(block.get("input"), dict):
-        raise _bad(f"{path}.input: Input should be a valid dictionary")
-    if block["type"] == "thinking":
-        signature = block.get("signature", "")
-        if signature.startswith("sim-") and signature != _signature(block["thinking"]):
-            raise _bad(f"{path}: Invalid `signature` in `thinking` block")
-
-
-def _bad(message: str) -> Refusal:
-    return Refusal(400, "invalid_request", message)
-
-
-def _last_text(messages: list[Block]) -> str:
-    for message in reversed(messages):
-        if message["role"] == "user":
-            content = message["content"]
-            if isinstance(content, str):
-                return content
-            texts = [block["text"] for block in content if block["type"] == "text"]
-            if texts:
-                return str(texts[-1])
-    return ""
-
-
-def _last_result(messages: list[Block]) -> str | None:
-    content = messages[-1].get("content")
-    for block in reversed(content) if isinstance(content, list) else ():
-        if block["type"] == "tool_result":
-            result = block.get("content", "")
-            return result if isinstance(result, str) else str(result[0].get("text", ""))
-    return None
-
-
-def _head(asked: Asked, number: int) -> Block:
-    return {
-        "id": f"msg_sim_{number}",
-        "type": "message",
-        "role": "assistant",
-        "model": asked.model,
-        "stop_details": None,
-    }
-
-
-def _signature(text: str) -> str:
-    return f"sim-{hashlib.sha256(text.encode()).hexdigest()[:24]}"
-
-
-def _blocks(reply: Reply) -> list[Block]:
-    blocks: list[Block] = []
-    for part in reply.parts:
-        match part:
-            case TextPart(text=text, citations=citations):
-                blocks.append({"type": "text", "text": text})
-                if citations:
-                    blocks[-1]["citations"] = citations
-            case ThinkingPart(redacted=str() as data):
-                blocks.append({"type": "redacted_thinking", "data": data})
-            case ThinkingPart(text=text, signature=signature):
-                signed = signature or _signature(text)
-                blocks.append({"type": "thinking", "thinking": text, "signature": signed})
-            case OpaquePart(data=data):
-                blocks.append(data)
-    blocks += [
-        {
-            "type": "tool_use",
-            "id": call.id,
-            "name": call.name,
-            "input": msgspec.Raw(call.arguments.encode()),
-        }
-        for call in reply.tool_calls
-    ]
-    return blocks
-
-
-def _block_frames(index: int, block: Block, chunk_chars: int) -> list[Frame]:
-    start = dict(block)
-    deltas: list[Block] = []
-    match str(block["type"]):
-        case "text":
-            start = {"type": "text", "text": ""}
-            pieces = pieces_of(block["text"], chunk_chars)
-            deltas = [{"type": "text_delta", "text": piece} for piece in pieces]
-            deltas += [
-                {"type": "citations_delta", "citation": citation}
-                for citation in block.get("citations", ())
-            ]
-        case "thinking":
-            start = {"type": "thinking", "thinking": "", "signature": ""}
-            pieces = pieces_of(block["thinking"], chunk_chars)
-            deltas = [{"type": "thinking_delta", "thinking": piece} for piece in pieces]
-            deltas.append({"type": "signature_delta", "signature": block["signature"]})
-        case "tool_use":
-            start["input"] = {}
-            text = bytes(block["input"]).decode()
+def _block(item: Content, chunk_chars: int) -> _Block:
+    match item:
+        case TextPart(text=text, citations=citations):
+            whole: Fields = {"type": "text", "text": text}
+            deltas = _deltas("text_delta", "text", pieces_of(text, chunk_chars))
+            for citation in citations or ():
+                whole["citations"] = citations
+                deltas.append({"type": "citations_delta", "citation": citation})
+            return _Block(whole, {"type": "text", "text": ""}, deltas)
+        case ThinkingPart(redacted=str() as data):
+            whole = {"type": "redacted_thinking", "data": data}
+            return _Block(whole, whole, [])
+        case ThinkingPart(text=text, signature=given):
+            signature = given or rules.signature_of(text)
+            whole = {"type": "thinking", "thinking": text, "signature": signature}
+            deltas = _deltas("thinking_delta", "thinking", pieces_of(text, chunk_chars))
+            deltas.append({"type": "signature_delta", "signature": signature})
+            return _Block(whole, {"type": "thinking", "thinking": "", "signature": ""}, deltas)
+        case ToolCall(id=identity, name=name, arguments=text):
+            start: Fields = {"type": "tool_use", "id": identity, "name": name, "input": {}}
             # A call without arguments comes as one empty piece.
-            pieces = [""] if text == "{}" else ["", *pieces_of(text, chunk_chars or 12)]
-            deltas = [{"type": "input_json_delta", "partial_json": piece} for piece in pieces]
-        case _:
-            pass
-    return [
-        _event("content_block_start", index=index, content_block=start),
-        *(
-            Frame(_event("content_block_delta", index=index, delta=delta).data, content=True)
-            for delta in deltas
-        ),
-        _event("content_block_stop", index=index),
-    ]
+            pieces = [""] if text in {"", "{}"} else ["", *pieces_of(text, chunk_chars or 12)]
+            deltas = _deltas("input_json_delta", "partial_json", pieces)
+            return _Block({**start, "input": arguments_of(item)}, start, deltas)
+        case OpaquePart(data=data):
+            return _Block(data, data, [])
+
+
+def _deltas(kind: str, field: str, pieces: list[str]) -> list[Fields]:
+    return [{"type": kind, field: piece} for piece in pieces]
+
+
+def _block_frames(index: int, block: _Block) -> list[Frame]:
+    frames = [_event("content_block_start", index=index, content_block=block.start)]
+    for delta in block.deltas:
+        frame = _event("content_block_delta", index=index, delta=delta)
+        # A signature and an empty piece are nothing that a reader would show.
+        shown = delta["type"] != "signature_delta" and delta.get("partial_json") != ""
+        frames.append(frame._replace(content=shown))
+    frames.append(_event("content_block_stop", index=index))
+    return frames
 
 
 def _event(kind: str, **fields: Any) -> Frame:
@@ -301,7 +244,60 @@ def _event(kind: str, **fields: Any) -> Frame:
     return Frame(b"event: %s\ndata: %s\n\n" % (kind.encode(), data))
 
 
-def _usage(reply: Reply, asked: Asked) -> Block:
+def _last_text(turns: list[Fields]) -> str:
+    for turn in reversed(turns):
+        if turn["role"] == "user":
+            texts = [block["text"] for block in turn["content"] if block["type"] == "text"]
+            if texts:
+                return str(texts[-1])
+    return ""
+
+
+def _last_result(turns: list[Fields]) -> str | None:
+    for block in reversed(turns[-1]["content"]):
+        if block["type"] == "tool_result":
+            result = block.get("content", "")
+            if isinstance(result, str):
+                return result
+            return " ".join(inner["text"] for inner in result if inner["type"] == "text")
+    return None
+
+
+def _size(body: Fields) -> int:
+    return words([body.get("system"), body["messages"], body.get("tools")])
+
+
+def _request_id(number: int) -> str:
+    return f"req_sim_{number}"
+
+
+def _head(asked: Asked, number: int) -> Fields:
+    return {
+        "id": f"msg_sim_{number}",
+        "type": "message",
+        "role": "assistant",
+        "model": asked.model,
+        "container": None,
+        "stop_details": None,
+    }
+
+
+def _ending(reply: Reply) -> Fields:
+    reason = _REASONS.get(reply.reason, reply.reason)
+    if reason == "end_turn" and reply.stop_sequence is not None:
+        reason = "stop_sequence"
+    details = None
+    if reason == "refusal":
+        details = {"type": "refusal", "category": None, "explanation": "A simulated refusal."}
+    return {
+        "stop_reason": reason,
+        "stop_sequence": reply.stop_sequence,
+        "stop_details": details,
+        "container": None,
+    }
+
+
+def _usage(reply: Reply, asked: Asked) -> Fields:
     """The wire's counts leave cached tokens out of the input."""
     usage = usage_of(reply, asked)
     cached = usage.cache_read_tokens + usage.cache_write_tokens
@@ -309,6 +305,35 @@ def _usage(reply: Reply, asked: Asked) -> Block:
         "input_tokens": usage.input_tokens - cached,
         "cache_creation_input_tokens": usage.cache_write_tokens,
         "cache_read_input_tokens": usage.cache_read_tokens,
+        "cache_creation": {
+            "ephemeral_5m_input_tokens": usage.cache_write_tokens,
+            "ephemeral_1h_input_tokens": 0,
+        },
         "output_tokens": usage.output_tokens,
         "output_tokens_details": {"thinking_tokens": usage.reasoning_tokens},
+        "service_tier": "standard",
+    }
+
+
+def _entry(name: str) -> Fields:
+    flags: Fields = {flag: {"supported": True} for flag in _FLAGS}
+    efforts = {effort: {"supported": True} for effort in ("low", "medium", "high", "xhigh", "max")}
+    kinds = ("adaptive", "enabled", "disabled", "between_tools")
+    types = {kind: {"supported": kind != "between_tools"} for kind in kinds}
+    return {
+        "type": "model",
+        "id": name,
+        "display_name": name.title(),
+        "created_at": "2026-01-01T00:00:00Z",
+        "lifecycle": "active",
+        "deprecated_at": None,
+        "retires_at": None,
+        "line": None,
+        "max_input_tokens": 200_000,
+        "max_tokens": 64_000,
+        "capabilities": {
+            **flags,
+            "effort": {"supported": True, **efforts},
+            "thinking": {"supported": True, "types": types},
+        },
     }

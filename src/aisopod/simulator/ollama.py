@@ -1,19 +1,26 @@
 """Ollama's wire: https://github.com/ollama/ollama/blob/main/docs/api.md."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import msgspec
 from aiohttp import web
 
 from aisopod.simulator.responder import usage_of
 from aisopod.simulator.script import Asked, Reply, pieces_of
-from aisopod.simulator.wire import Frame, Refusal, json_response, words
-from aisopod.types import TextPart, ThinkingPart
+from aisopod.simulator.wire import (
+    Call,
+    Fields,
+    Frame,
+    Refusal,
+    Route,
+    arguments_of,
+    is_unknown,
+    json_response,
+    words,
+)
+from aisopod.types import TextPart, ThinkingPart, ToolCall
 
 __all__ = ["OllamaWire"]
-
-Fields = dict[str, Any]
 
 _CREATED = "2026-01-01T00:00:00.000000000Z"
 _MODEL = "simulated:latest"
@@ -26,6 +33,10 @@ _DETAILS = {
     "quantization_level": "F16",
 }
 _DIGEST = "sha256:" + "0" * 64
+_CAPABILITIES = ["completion", "tools", "thinking"]
+_THINK = (None, True, False, "low", "medium", "high", "max")
+# Reasons that the wire does not have: it says that the model stopped.
+_NO_REASON = frozenset({"tool_calls", "refusal", "content_filter", "pause"})
 
 
 class OllamaWire:
@@ -36,60 +47,99 @@ class OllamaWire:
     chat_paths: tuple[str, ...] = ("/api/chat",)
     content_type = "application/x-ndjson"
     ping = b"\n"
+    wrong_key = "unauthorized"
 
-    def read(self, body: Fields, path_model: str | None) -> Asked:  # noqa: ARG002
+    @property
+    def routes(self) -> list[Route]:
+        """Listing, description, download, version, health."""
+        return [
+            Route("GET", "/api/tags", self._tags),
+            Route("POST", "/api/show", self._show),
+            Route("POST", "/api/pull", self._pull),
+            Route("GET", "/api/ps", lambda _: _json({"models": []})),
+            Route("GET", "/api/version", lambda _: _json({"version": "0.99.0-simulated"})),
+            Route("GET", "/", lambda _: web.Response(text="Ollama is running")),
+        ]
+
+    def claims(self, path: str, headers: Mapping[str, str]) -> bool:  # noqa: ARG002
+        """All of `/api`, where no other wire is."""
+        return path == "/" or path.startswith("/api/")
+
+    def read(self, call: Call) -> Asked:
         """What is asked, by what the server's own decoder takes."""
+        body = call.body
         messages = body.get("messages") or []
-        for message in messages:
-            _check(message)
-        form = body.get("format")
         options = body.get("options") or {}
+        if not body.get("model"):
+            raise Refusal(400, "model is required")
+        _check(body)
+        form = body.get("format")
         functions = [tool["function"] for tool in body.get("tools") or []]
+        last = messages[-1] if messages else {}
+        texts = [message.get("content", "") for message in messages if message["role"] == "user"]
+        limit = options.get("num_predict")
         return Asked(
-            model=body.get("model", ""),
-            stream=body.get("stream", True),
-            prompt=next((m["content"] for m in reversed(messages) if m["role"] == "user"), ""),
-            tool_result=messages[-1]["content"]
-            if messages and messages[-1]["role"] == "tool"
-            else None,
+            model=body["model"],
+            stream=body.get("stream", True) is not False,
+            prompt=texts[-1] if texts else "",
+            tool_result=last.get("content", "") if last.get("role") == "tool" else None,
             tools={function["name"]: function.get("parameters") or {} for function in functions},
             schema=form if isinstance(form, dict) else ({} if form == "json" else None),
             thinking=bool(body.get("think")),
-            max_tokens=options.get("num_predict"),
+            # A negative limit is none.
+            max_tokens=limit if limit is not None and limit >= 0 else None,
             stop=options.get("stop") or [],
-            words=words(messages),
+            words=words([messages, body.get("tools")]),
+            only=None if messages else _loading(body),
         )
 
     def plain(self, reply: Reply, asked: Asked, number: int) -> bytes:  # noqa: ARG002
         """The one object."""
-        message: Fields = {"role": "assistant", "content": _joined(reply, TextPart)}
-        if thinking := _joined(reply, ThinkingPart):
-            message["thinking"] = thinking
-        if reply.tool_calls:
-            message["tool_calls"] = _calls(reply)
+        message: Fields = {"role": "assistant", "content": reply.text}
+        if reply.thinking:
+            message["thinking"] = reply.thinking
+        if reply.calls:
+            calls = enumerate(reply.calls)
+            message["tool_calls"] = [_call(call, index) for index, call in calls]
         return msgspec.json.encode(_final(reply, asked, message))
 
     def frames(self, reply: Reply, asked: Asked, number: int) -> list[Frame]:  # noqa: ARG002
         """A line a piece; calls come whole; the counts come last."""
         frames: list[Frame] = []
-        for part in reply.parts:
-            field = "thinking" if isinstance(part, ThinkingPart) else "content"
-            text = part.text if isinstance(part, TextPart | ThinkingPart) else ""
-            pieces = pieces_of(text, reply.chunk_chars)
-            frames += [_line(asked, {"content": "", field: piece}) for piece in pieces]
-        if reply.tool_calls:
-            frames.append(_line(asked, {"content": "", "tool_calls": _calls(reply)}))
+        index = 0
+        for item in reply.items:
+            match item:
+                case TextPart(text=text):
+                    pieces = pieces_of(text, reply.chunk_chars)
+                    frames += [_line(asked, {"content": piece}) for piece in pieces]
+                case ThinkingPart(text=text):
+                    pieces = pieces_of(text, reply.chunk_chars)
+                    frames += [_line(asked, {"content": "", "thinking": piece}) for piece in pieces]
+                case ToolCall():
+                    message = {"content": "", "tool_calls": [_call(item, index)]}
+                    frames.append(_line(asked, message))
+                    index += 1
+                case _:
+                    pass
         last = _final(reply, asked, {"role": "assistant", "content": ""})
         frames.append(Frame(msgspec.json.encode(last) + b"\n"))
         return frames
 
-    def error(self, refusal: Refusal) -> bytes:
+    def error(self, refusal: Refusal, number: int) -> bytes:  # noqa: ARG002
         """The body of a refusal: a text and no more."""
-        return msgspec.json.encode({"error": refusal.message})
+        return msgspec.json.encode({"error": refusal.message, **refusal.fields})
 
-    def error_frame(self, refusal: Refusal) -> bytes:
+    def error_frame(self, body: bytes) -> bytes:
         """The same as a line."""
-        return self.error(refusal) + b"\n"
+        return body + b"\n"
+
+    def unknown_model(self, model: str) -> Refusal:
+        """Not found, which is where a client may offer to pull."""
+        return Refusal(404, f"model '{model}' not found")
+
+    def unknown_path(self, method: str, path: str, number: int) -> web.Response:  # noqa: ARG002
+        """What the server's router says, in plain text."""
+        return web.Response(status=404, text="404 page not found")
 
     def key(self, headers: Mapping[str, str]) -> str | None:
         """A bearer key, as the cloud takes it."""
@@ -99,75 +149,93 @@ class OllamaWire:
         """The server tells nothing in its headers."""
         return {}
 
-    def add_routes(self, app: web.Application) -> None:
-        """Listing, description, download, version, health."""
-        app.router.add_get("/api/tags", self._tags)
-        app.router.add_post("/api/show", self._show)
-        app.router.add_post("/api/pull", self._pull)
-        app.router.add_get("/api/ps", self._ps)
-        app.router.add_get("/api/version", self._version)
-        app.router.add_get("/", self._root)
+    def _tags(self, call: Call) -> web.Response:  # noqa: ARG002
+        return _json({"models": [_entry()]})
 
-    async def _tags(self, request: web.Request) -> web.StreamResponse:  # noqa: ARG002
-        return json_response(msgspec.json.encode({"models": [_entry()]}))
+    def _show(self, call: Call) -> web.Response:
+        self._named(call)
+        return _json(
+            {
+                "details": _DETAILS,
+                "model_info": {
+                    "general.architecture": "simulated",
+                    "simulated.context_length": 8192,
+                },
+                "capabilities": _CAPABILITIES,
+                "template": "{{ .Prompt }}",
+                "parameters": "num_ctx                        4096",
+                "modified_at": _CREATED,
+            }
+        )
 
-    async def _ps(self, request: web.Request) -> web.StreamResponse:  # noqa: ARG002
-        return json_response(msgspec.json.encode({"models": []}))
+    def _named(self, call: Call) -> str:
+        """The model of a management call; older clients say `name`."""
+        name = call.body.get("model") or call.body.get("name")
+        if not name:
+            raise Refusal(400, "model is required")
+        if is_unknown(name):
+            raise self.unknown_model(name)
+        return str(name)
 
-    async def _version(self, request: web.Request) -> web.StreamResponse:  # noqa: ARG002
-        return json_response(msgspec.json.encode({"version": "0.99.0-simulated"}))
-
-    async def _root(self, request: web.Request) -> web.StreamResponse:  # noqa: ARG002
-        return web.Response(text="Ollama is running")
-
-    async def _show(self, request: web.Request) -> web.StreamResponse:
-        name = msgspec.json.decode(await request.read()).get("model", "")
-        if name.endswith("no-such-model"):
-            refusal = Refusal(404, "not_found", f"model '{name}' not found")
-            return json_response(self.error(refusal), 404)
-        shown = {
-            "details": _DETAILS,
-            "model_info": {"general.architecture": "simulated", "simulated.context_length": 8192},
-            "capabilities": ["completion", "tools", "thinking"],
-            "modified_at": _CREATED,
-        }
-        return json_response(msgspec.json.encode(shown))
-
-    async def _pull(self, request: web.Request) -> web.StreamResponse:
-        body = msgspec.json.decode(await request.read())
+    def _pull(self, call: Call) -> web.Response | list[Frame]:
         steps: list[Fields] = [{"status": "pulling manifest"}]
-        if str(body.get("model", "")).endswith("no-such-model"):
+        status = 200
+        try:
+            self._named(call)
+        except Refusal as refusal:
+            if refusal.status != 404:
+                raise
+            # What is wrong shows only once the answer has begun.
             steps.append({"error": "pull model manifest: file does not exist"})
+            status = 500
         else:
             layer = {"status": f"pulling {_DIGEST[7:19]}", "digest": _DIGEST, "total": 1000}
             steps += [layer, {**layer, "completed": 500}, {**layer, "completed": 1000}]
             steps += [{"status": "verifying sha256 digest"}, {"status": "writing manifest"}]
             steps.append({"status": "success"})
-        if body.get("stream") is False:
-            return json_response(msgspec.json.encode(steps[-1]))
-        response = web.StreamResponse(headers={"content-type": self.content_type})
-        await response.prepare(request)
-        for step in steps:
-            await response.write(msgspec.json.encode(step) + b"\n")
-        return response
+        if call.body.get("stream") is False:
+            return _json(steps[-1], status)
+        return [Frame(msgspec.json.encode(step) + b"\n") for step in steps]
 
 
-def _check(message: Fields) -> None:
-    if not isinstance(message.get("content", ""), str):
+def _json(value: Fields, status: int = 200) -> web.Response:
+    return json_response(msgspec.json.encode(value), status)
+
+
+def _check(body: Fields) -> None:
+    for message in body.get("messages") or []:
+        _check_message(message)
+    if body.get("think") not in _THINK:
         raise Refusal(
             400,
-            "invalid_request",
-            "json: cannot unmarshal array into Go struct field ChatRequest.messages.content of "
+            f'invalid think value: "{body["think"]}" (must be "high", "medium", "low", "max", '
+            "true, or false)",
+        )
+    if isinstance((body.get("options") or {}).get("stop"), str):
+        raise Refusal(400, 'option "stop" must be of type array')
+
+
+def _check_message(message: Fields) -> None:
+    content = message.get("content", "")
+    if content is not None and not isinstance(content, str):
+        kind = "array" if isinstance(content, list) else "object"
+        raise Refusal(
+            400,
+            f"json: cannot unmarshal {kind} into Go struct field ChatRequest.messages.content of "
             "type string",
         )
     for call in message.get("tool_calls") or []:
         if not isinstance(call["function"].get("arguments"), dict):
             raise Refusal(
                 400,
-                "invalid_request",
                 "json: cannot unmarshal string into Go struct field "
                 ".messages.tool_calls.function.arguments of type api.ToolCallFunctionArguments",
             )
+
+
+def _loading(body: Fields) -> Reply:
+    """A request without messages loads the model, or lets it go."""
+    return Reply(finish_reason="unload" if body.get("keep_alive") == 0 else "load")
 
 
 def _entry() -> Fields:
@@ -178,25 +246,13 @@ def _entry() -> Fields:
         "size": 1000,
         "digest": _DIGEST,
         "details": _DETAILS,
+        "capabilities": _CAPABILITIES,
     }
 
 
-def _joined(reply: Reply, kind: type[TextPart] | type[ThinkingPart]) -> str:
-    return "".join(part.text for part in reply.parts if isinstance(part, kind))
-
-
-def _calls(reply: Reply) -> list[Fields]:
-    return [
-        {
-            "id": call.id,
-            "function": {
-                "index": index,
-                "name": call.name,
-                "arguments": msgspec.Raw(call.arguments.encode()),
-            },
-        }
-        for index, call in enumerate(reply.tool_calls)
-    ]
+def _call(call: ToolCall, index: int) -> Fields:
+    function = {"index": index, "name": call.name, "arguments": arguments_of(call)}
+    return {"id": call.id, "function": function}
 
 
 def _line(asked: Asked, message: Fields) -> Frame:
@@ -215,8 +271,7 @@ def _final(reply: Reply, asked: Asked, message: Fields) -> Fields:
         "model": asked.model,
         "created_at": _CREATED,
         "message": message,
-        # The wire has no reason for tool calls.
-        "done_reason": "stop" if reply.reason == "tool_calls" else reply.reason,
+        "done_reason": "stop" if reply.reason in _NO_REASON else reply.reason,
         "done": True,
         "total_duration": 5_000_000,
         "load_duration": 1_000_000,

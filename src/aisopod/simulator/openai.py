@@ -1,30 +1,34 @@
-"""OpenAI's wire: https://platform.openai.com/docs/api-reference/chat, and its documented rules."""
+"""OpenAI's wire: https://platform.openai.com/docs/api-reference/chat."""
 
-import re
 from collections.abc import Mapping
-from typing import Any
 
 import msgspec
 from aiohttp import web
 
+from aisopod.simulator import openai_rules as rules
 from aisopod.simulator.responder import usage_of
 from aisopod.simulator.script import Asked, Reply, pieces_of
-from aisopod.simulator.wire import Frame, Refusal, json_response, words
-from aisopod.types import TextPart, ThinkingPart
+from aisopod.simulator.wire import (
+    Call,
+    Fields,
+    Frame,
+    Refusal,
+    Route,
+    is_unknown,
+    json_response,
+    words,
+)
+from aisopod.types import TextPart, ThinkingPart, ToolCall
 
 __all__ = ["OpenAIWire"]
 
-Fields = dict[str, Any]
-
-MODELS = ("simulated", "simulated-mini")
-
-_REASONING = re.compile(r"^(o[134]|gpt-5(?!.*chat)|gpt-6)")
-_SAMPLING = ("temperature", "top_p", "presence_penalty", "frequency_penalty")
-_CODES = {
+_MODELS = ("simulated", "simulated-mini")
+_CODES: dict[int, tuple[str, str | None]] = {
     401: ("invalid_request_error", "invalid_api_key"),
     404: ("invalid_request_error", "model_not_found"),
     429: ("requests", "rate_limit_exceeded"),
-    529: ("server_error", "overloaded"),
+    503: ("server_error", "server_overloaded"),
+    529: ("server_error", "server_overloaded"),
 }
 
 
@@ -40,86 +44,98 @@ class OpenAIWire:
     )
     content_type = "text/event-stream; charset=utf-8"
     ping = b": ping\n\n"
+    wrong_key = "Incorrect API key provided: ***."
 
-    def read(self, body: Fields, path_model: str | None) -> Asked:
+    @property
+    def routes(self) -> list[Route]:
+        """The listing, whose path Anthropic has too."""
+        return [
+            Route("GET", "/v1/models", self._models),
+            Route("GET", "/models", self._models),
+            Route("GET", "/v1/models/{model:.+}", self._model),
+        ]
+
+    def claims(self, path: str, headers: Mapping[str, str]) -> bool:  # noqa: ARG002
+        """All that no other wire claims: compatible services have many addresses."""
+        return True
+
+    def read(self, call: Call) -> Asked:
         """What is asked, by the documented rules."""
-        model = path_model or body.get("model", "")
-        messages = body.get("messages") or []
-        if not messages:
-            raise _bad("[] is too short - 'messages'", "messages")
-        _check_fields(body, model)
-        _check_tools(messages)
+        body = call.body
+        model = call.path.get("model") or body.get("model", "")
+        rules.check(body, model)
+        messages = body["messages"]
         tools, forced = _tools(body)
+        limit = body.get("max_completion_tokens")
         return Asked(
             model=model,
             stream=bool(body.get("stream")),
+            stream_usage=bool((body.get("stream_options") or {}).get("include_usage")),
             prompt=_last_text(messages),
             tool_result=_text(messages[-1]) if messages[-1]["role"] == "tool" else None,
             tools=tools,
             forced_tool=forced,
             schema=_schema(body),
             thinking=body.get("reasoning_effort") not in {None, "none"},
-            max_tokens=body.get("max_completion_tokens") or body.get("max_tokens"),
+            max_tokens=body.get("max_tokens") if limit is None else limit,
             stop=[stop] if isinstance(stop := body.get("stop") or [], str) else stop,
-            words=words(messages),
+            words=words([messages, body.get("tools")]),
         )
 
     def plain(self, reply: Reply, asked: Asked, number: int) -> bytes:
         """The completion."""
-        message: Fields = {"role": "assistant", "content": _content(reply), "refusal": None}
-        if thinking := _thinking(reply):
-            message["reasoning_content"] = thinking
-        if reply.tool_calls:
-            message["tool_calls"] = [
-                {
-                    "id": call.id,
-                    "type": "function",
-                    "function": {"name": call.name, "arguments": call.arguments},
-                }
-                for call in reply.tool_calls
-            ]
-        choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": reply.reason}
+        refused = reply.reason == "refusal"
+        content = reply.text or (None if reply.calls else "")
+        message: Fields = {
+            "role": "assistant",
+            "content": None if refused else content,
+            "refusal": reply.text if refused else None,
+        }
+        if reply.thinking:
+            message["reasoning_content"] = reply.thinking
+        if reply.calls:
+            message["tool_calls"] = [_call(call) for call in reply.calls]
+        choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": _reason(reply)}
         head = _head(asked, number, "chat.completion")
         return msgspec.json.encode({**head, "choices": [choice], "usage": _usage(reply, asked)})
 
     def frames(self, reply: Reply, asked: Asked, number: int) -> list[Frame]:
-        """The chunks; usage comes after the finish reason, in one without choices."""
+        """The chunks; usage comes after the finish reason, in one without choices, if asked for."""
         head = _head(asked, number, "chat.completion.chunk")
+        usage: Fields = {"usage": None} if asked.stream_usage else {}
 
         def frame(delta: Fields, finish: str | None = None, *, content: bool = False) -> Frame:
             choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
-            return _event({**head, "choices": [choice], "usage": None}, content=content)
+            return _event({**head, "choices": [choice], **usage}, content=content)
 
         frames = [frame({"role": "assistant", "content": "", "refusal": None})]
-        for part in reply.parts:
-            field = "reasoning_content" if isinstance(part, ThinkingPart) else "content"
-            text = part.text if isinstance(part, TextPart | ThinkingPart) else ""
-            frames += [frame({field: p}, content=True) for p in pieces_of(text, reply.chunk_chars)]
-        for index, call in enumerate(reply.tool_calls):
-            function = {"name": call.name, "arguments": ""}
-            first = {"index": index, "id": call.id, "type": "function", "function": function}
-            frames.append(frame({"tool_calls": [first]}, content=True))
-            frames += [
-                frame(
-                    {"tool_calls": [{"index": index, "function": {"arguments": p}}]}, content=True
-                )
-                for p in pieces_of(call.arguments, reply.chunk_chars or 12)
-            ]
-        frames.append(frame({}, reply.reason))
-        # The simulator reports usage always: a client that did not ask for it must not mind.
-        frames.append(_event({**head, "choices": [], "usage": _usage(reply, asked)}))
+        frames += [frame(delta, content=shown) for delta, shown in _deltas(reply)]
+        frames.append(frame({}, _reason(reply)))
+        if asked.stream_usage:
+            frames.append(_event({**head, "choices": [], "usage": _usage(reply, asked)}))
         frames.append(Frame(b"data: [DONE]\n\n"))
         return frames
 
-    def error(self, refusal: Refusal) -> bytes:
+    def error(self, refusal: Refusal, number: int) -> bytes:  # noqa: ARG002
         """The body of a refusal."""
-        kind, code = _CODES.get(refusal.status, ("invalid_request_error", None))
+        usual = ("server_error" if refusal.status >= 500 else "invalid_request_error", None)
+        kind, code = _CODES.get(refusal.status, usual)
         error = {"message": refusal.message, "type": kind, "param": None, "code": code}
         return msgspec.json.encode({"error": {**error, **refusal.fields}})
 
-    def error_frame(self, refusal: Refusal) -> bytes:
+    def error_frame(self, body: bytes) -> bytes:
         """An error in place of a chunk."""
-        return b"data: %s\n\n" % self.error(refusal)
+        return b"data: %s\n\n" % body
+
+    def unknown_model(self, model: str) -> Refusal:
+        """Not found, or not for this account: the service does not say which."""
+        message = f"The model `{model}` does not exist or you do not have access to it."
+        return Refusal(404, message)
+
+    def unknown_path(self, method: str, path: str, number: int) -> web.Response:
+        """Not found, in the wire's form."""
+        refusal = Refusal(404, f"Invalid URL ({method} {path})", code=None)
+        return json_response(self.error(refusal, number), 404, self.response_headers(number))
 
     def key(self, headers: Mapping[str, str]) -> str | None:
         """A bearer key, or Azure's header."""
@@ -127,109 +143,87 @@ class OpenAIWire:
 
     def response_headers(self, number: int) -> dict[str, str]:
         """Request id and rate limits."""
-        return {
+        headers = {
             "x-request-id": f"req_sim_{number}",
-            "x-ratelimit-limit-requests": "1000",
-            "x-ratelimit-remaining-requests": "999",
-            "x-ratelimit-reset-requests": "60ms",
+            "openai-processing-ms": "1",
+            "openai-version": "2020-10-01",
         }
+        for kind, limit, reset in (("requests", 1000, "60ms"), ("tokens", 80000, "6m0s")):
+            headers[f"x-ratelimit-limit-{kind}"] = str(limit)
+            headers[f"x-ratelimit-remaining-{kind}"] = str(limit - 1)
+            headers[f"x-ratelimit-reset-{kind}"] = reset
+        return headers
 
-    def add_routes(self, app: web.Application) -> None:
-        """The listing; Anthropic's has the same path and is told apart by its header."""
-        for path in ("/v1/models", "/models"):
-            app.router.add_get(path, self._models)
-        app.router.add_get("/v1/models/{model}", self._model)
-
-    async def _models(self, request: web.Request) -> web.StreamResponse:
-        if "anthropic-version" in request.headers:
-            data = [_anthropic_entry(name) for name in MODELS]
-            listing: Fields = {"first_id": MODELS[0], "last_id": MODELS[-1], "has_more": False}
-            return json_response(msgspec.json.encode({"data": data, **listing}))
-        data = [_entry(name) for name in MODELS]
+    def _models(self, call: Call) -> web.Response:  # noqa: ARG002
+        data = [_entry(name) for name in _MODELS]
         return json_response(msgspec.json.encode({"object": "list", "data": data}))
 
-    async def _model(self, request: web.Request) -> web.StreamResponse:
-        name = request.match_info["model"]
-        if name not in MODELS:
-            return json_response(self.error(Refusal(404, "not_found", f"no model {name}")), 404)
-        if "anthropic-version" in request.headers:
-            return json_response(msgspec.json.encode(_anthropic_entry(name)))
-        return json_response(msgspec.json.encode(_entry(name)))
+    def _model(self, call: Call) -> web.Response:
+        if is_unknown(call.path["model"]):
+            raise self.unknown_model(call.path["model"])
+        return json_response(msgspec.json.encode(_entry(call.path["model"])))
+
+
+def _deltas(reply: Reply) -> list[tuple[Fields, bool]]:
+    """What comes between the role and the finish reason, and whether it is content."""
+    field = "refusal" if reply.reason == "refusal" else "content"
+    deltas: list[tuple[Fields, bool]] = []
+    index = 0
+    for item in reply.items:
+        match item:
+            case TextPart(text=text):
+                deltas += [({field: piece}, True) for piece in pieces_of(text, reply.chunk_chars)]
+            case ThinkingPart(text=text):
+                pieces = pieces_of(text, reply.chunk_chars)
+                deltas += [({"reasoning_content": piece}, True) for piece in pieces]
+            case ToolCall():
+                deltas += [
+                    ({"tool_calls": [{"index": index, **piece}]}, True)
+                    for piece in _call_pieces(item, reply.chunk_chars or 12)
+                ]
+                index += 1
+            case _:
+                pass
+    return deltas
+
+
+def _call(call: ToolCall) -> Fields:
+    function = {"name": call.name, "arguments": call.arguments}
+    return {"id": call.id, "type": "function", "function": function}
+
+
+def _call_pieces(call: ToolCall, chunk_chars: int) -> list[Fields]:
+    """Id and name come first, then the arguments in pieces."""
+    begin = _call(call)
+    begin["function"] = {"name": call.name, "arguments": ""}
+    pieces = pieces_of(call.arguments, chunk_chars)
+    return [begin, *({"function": {"arguments": piece}} for piece in pieces)]
+
+
+def _reason(reply: Reply) -> str:
+    return "stop" if reply.reason == "refusal" else reply.reason
 
 
 def _entry(name: str) -> Fields:
     return {"id": name, "object": "model", "created": 1700000000, "owned_by": "simulator"}
 
 
-def _anthropic_entry(name: str) -> Fields:
-    return {
-        "type": "model",
-        "id": name,
-        "display_name": name.title(),
-        "created_at": "2026-01-01T00:00:00Z",
-        "lifecycle": "active",
-        "max_input_tokens": 200_000,
-        "max_tokens": 64_000,
-    }
-
-
-def _check_fields(body: Fields, model: str) -> None:
-    if body.get("tools") == []:
-        raise _bad("[] is too short - 'tools'", "tools")
-    if not _REASONING.match(model):
-        return
-    if "max_tokens" in body:
-        raise _bad(
-            "Unsupported parameter: 'max_tokens' is not supported with this model. Use "
-            "'max_completion_tokens' instead.",
-            "max_tokens",
-            "unsupported_parameter",
-        )
-    for field in _SAMPLING:
-        if body.get(field) not in (None, 1, 1.0) and body.get("reasoning_effort") != "none":
-            raise _bad(
-                f"Unsupported value: '{field}' does not support {body[field]} with this model. "
-                "Only the default (1) value is supported.",
-                field,
-                "unsupported_value",
-            )
-
-
-def _check_tools(messages: list[Fields]) -> None:
-    """Each call is answered before any other role speaks, and each answer has its call."""
-    waiting: set[str] = set()
-    for index, message in enumerate(messages):
-        if message["role"] == "tool":
-            if message.get("tool_call_id") not in waiting:
-                raise _bad(
-                    "messages with role 'tool' must be a response to a preceeding message with "
-                    "'tool_calls'.",
-                    f"messages.[{index}].role",
-                )
-            waiting.discard(message["tool_call_id"])
-            continue
-        if waiting:
-            raise _bad(
-                "An assistant message with 'tool_calls' must be followed by tool messages "
-                f"responding to each 'tool_call_id': {', '.join(sorted(waiting))}",
-                f"messages.[{index}].role",
-            )
-        waiting = {call["id"] for call in message.get("tool_calls") or []}
-
-
-def _bad(message: str, param: str, code: str | None = None) -> Refusal:
-    return Refusal(400, "invalid_request", message, param=param, code=code)
-
-
 def _tools(body: Fields) -> tuple[dict[str, Fields], str | None]:
     choice = body.get("tool_choice")
+    functions = [tool["function"] for tool in body.get("tools") or [] if "function" in tool]
+    tools = {function["name"]: function.get("parameters") or {} for function in functions}
     if choice == "none":
         return {}, None
-    functions = [t["function"] for t in body.get("tools") or [] if t.get("type") == "function"]
-    tools = {function["name"]: function.get("parameters") or {} for function in functions}
     if choice == "required":
         return tools, ""
-    return tools, choice["function"]["name"] if isinstance(choice, dict) else None
+    if not isinstance(choice, dict):
+        return tools, None
+    if choice["type"] == "allowed_tools":
+        allowed = choice["allowed_tools"]
+        names = {tool["function"]["name"] for tool in allowed["tools"]}
+        chosen = {name: schema for name, schema in tools.items() if name in names}
+        return chosen, "" if allowed["mode"] == "required" else None
+    return tools, str(choice["function"]["name"])
 
 
 def _schema(body: Fields) -> Fields | None:
@@ -250,15 +244,6 @@ def _text(message: Fields) -> str:
     if isinstance(content, str):
         return content
     return " ".join(part["text"] for part in content if part["type"] == "text")
-
-
-def _content(reply: Reply) -> str | None:
-    text = "".join(part.text for part in reply.parts if isinstance(part, TextPart))
-    return text or (None if reply.tool_calls else "")
-
-
-def _thinking(reply: Reply) -> str:
-    return "".join(part.text for part in reply.parts if isinstance(part, ThinkingPart))
 
 
 def _head(asked: Asked, number: int, kind: str) -> Fields:

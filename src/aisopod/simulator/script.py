@@ -1,33 +1,38 @@
 """What the simulator says: scripted replies, and faults."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import msgspec
 
 from aisopod.types import OpaquePart, TextPart, ThinkingPart, TokenUsage, ToolCall
 
-__all__ = ["Asked", "Fault", "Reply", "pieces_of"]
+__all__ = ["Asked", "Content", "Fault", "Reply", "Script", "pieces_of"]
+
+Content = TextPart | ThinkingPart | OpaquePart | ToolCall
+"""What an answer is made of."""
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True):
     """Something that goes wrong.
 
     Attributes:
-        kind: `status` refuses the request; the others strike inside a stream: `drop` aborts the
-            connection, `stall` keeps it open in silence, `garbage` sends what is no frame,
-            `truncate` cuts a frame in its middle and ends, `error` sends the wire's own error,
-            `no_terminator` ends without the wire's last frame.
-        after: how many pieces of content come before it.
-        status: HTTP status of `status`.
-        body: body of `status`; the wire's own form when None.
+        kind: `status` refuses the request; the others strike inside an answer: `drop` aborts the
+            connection, `stall` keeps it open in silence, `garbage` puts in what is no frame and
+            goes on, `truncate` cuts a frame in its middle and ends, `error` ends with the wire's
+            own error under HTTP 200, `no_terminator` ends without the wire's last frame.
+        after: how many pieces of content come before it; with 0 it strikes right after the
+            response's headers, and in an answer of fewer pieces just before the terminator.
+        status: HTTP status of `status` (500 when None), and the status that an `error` stands
+            for (529, overloaded, when None).
+        body: body of `status` or `error`; the wire's own form when None.
         headers: headers of `status`, such as `retry-after`.
         pings: whether a `stall` sends signs of life without content.
     """
 
     kind: Literal["status", "drop", "stall", "garbage", "truncate", "error", "no_terminator"]
     after: int = 0
-    status: int = 500
+    status: int | None = None
     body: bytes | None = None
     headers: Mapping[str, str] = {}
     pings: bool = False
@@ -37,20 +42,22 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     """One scripted answer.
 
     Attributes:
-        content: a text, or parts in order.
+        content: a text, or parts in order; a `ToolCall` may stand among them.
         tool_calls: the calls that follow.
-        finish_reason: in aisopod's words; told from the rest when None.
+        finish_reason: in aisopod's words, or a wire's own; told from the rest when None.
+        stop_sequence: the stop sequence that ended it, where the wire tells.
         usage: in aisopod's convention; estimated by words when None.
         chunk_chars: how many characters a piece of the stream has; 0 is a word.
         delay: seconds between pieces.
-        first_delay: seconds before the answer begins.
-        headers: headers of the response.
+        first_delay: seconds before the response's headers.
+        headers: headers of the response, over the wire's samples.
         fault: what goes wrong.
     """
 
-    content: str | list[TextPart | ThinkingPart | OpaquePart] = ""
-    tool_calls: list[ToolCall] = []
+    content: str | Sequence[Content] = ""
+    tool_calls: Sequence[ToolCall] = ()
     finish_reason: str | None = None
+    stop_sequence: str | None = None
     usage: TokenUsage | None = None
     chunk_chars: int = 0
     delay: float = 0.0
@@ -59,16 +66,37 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     fault: Fault | None = None
 
     @property
-    def parts(self) -> list[TextPart | ThinkingPart | OpaquePart]:
-        """The content as parts."""
+    def items(self) -> list[Content]:
+        """All of the answer in order, calls included."""
         if isinstance(self.content, str):
-            return [TextPart(text=self.content)] if self.content else []
-        return self.content
+            parts: list[Content] = [TextPart(text=self.content)] if self.content else []
+        else:
+            parts = list(self.content)
+        return parts + list(self.tool_calls)
+
+    @property
+    def calls(self) -> list[ToolCall]:
+        """The tool calls."""
+        return [item for item in self.items if isinstance(item, ToolCall)]
+
+    @property
+    def text(self) -> str:
+        """The text of all parts."""
+        return "".join(item.text for item in self.items if isinstance(item, TextPart))
+
+    @property
+    def thinking(self) -> str:
+        """The thinking of all parts."""
+        return "".join(item.text for item in self.items if isinstance(item, ThinkingPart))
 
     @property
     def reason(self) -> str:
         """Why the answer ends."""
-        return self.finish_reason or ("tool_calls" if self.tool_calls else "stop")
+        return self.finish_reason or ("tool_calls" if self.calls else "stop")
+
+
+Script = Sequence[Reply] | Callable[[dict[str, Any]], Reply]
+"""The answers in order, the last one repeated; or a function of the request's body."""
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,19 +105,22 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         model: the model asked for.
         stream: whether the answer is streamed.
+        stream_usage: whether a stream tells the usage, where the wire has it be asked for.
         prompt: the last text of the user.
         tool_result: the last tool result, if the request ends with one.
         tools: names and parameter schemas of the tools.
         forced_tool: the tool that must be called; empty when any must.
         schema: the JSON schema of the answer; an empty one asks for any JSON.
         thinking: whether thinking was asked for.
-        max_tokens: the longest answer, in words here.
+        max_tokens: the longest answer, in words here; None is without end.
         stop: texts at which to stop.
         words: size of the prompt in words.
+        only: a reply that the request leaves no choice about, such as the loading of a model.
     """
 
     model: str
     stream: bool
+    stream_usage: bool = True
     prompt: str = ""
     tool_result: str | None = None
     tools: dict[str, dict[str, Any]] = {}
@@ -99,6 +130,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     max_tokens: int | None = None
     stop: list[str] = []
     words: int = 0
+    only: Reply | None = None
 
 
 def pieces_of(text: str, chunk_chars: int) -> list[str]:

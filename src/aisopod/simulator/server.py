@@ -1,26 +1,48 @@
-"""The server: routes, faults, and what a test can look at afterwards."""
+"""The server: routes, and what a test can look at afterwards."""
 
 import asyncio
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import msgspec
 from aiohttp import web
 
 from aisopod.simulator.anthropic import AnthropicWire
+from aisopod.simulator.faults import Sending, error_body
 from aisopod.simulator.ollama import OllamaWire
 from aisopod.simulator.openai import OpenAIWire
 from aisopod.simulator.responder import respond
-from aisopod.simulator.script import Asked, Reply
-from aisopod.simulator.wire import Frame, Refusal, Wire, json_response
+from aisopod.simulator.script import Asked, Reply, Script
+from aisopod.simulator.wire import (
+    Call,
+    Fields,
+    Frame,
+    Refusal,
+    Route,
+    Wire,
+    is_unknown,
+    json_response,
+)
 
 __all__ = ["Received", "Simulator", "serve"]
 
-_SECRETS = ("authorization", "x-api-key", "api-key", "cookie", "proxy-authorization")
+# A wire is a module that is named here. The last one takes the paths that no other claims.
+_WIRES: tuple[Callable[[], Wire], ...] = (AnthropicWire, OllamaWire, OpenAIWire)
+
+_SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie"})
+_SECRET_ENDS = ("api-key", "token", "secret")
+_SECRET_PARAMETERS = frozenset({"key", "api_key", "api-key", "access_token"})
+
+# How a body that is not of the wire's form shows itself while it is read.
+_MALFORMED = (KeyError, TypeError, AttributeError, ValueError, IndexError)
+
+_T = TypeVar("_T")
+_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+_Act = Callable[[web.Request, "Received", Call], Awaitable[web.StreamResponse]]
 
 
 class Received(msgspec.Struct, kw_only=True):
@@ -29,10 +51,10 @@ class Received(msgspec.Struct, kw_only=True):
     Attributes:
         wire: whose wire it is on.
         method: HTTP method.
-        path: path and query.
+        path: path and query, keys in it as `***`.
         headers: names in lower case, credentials as `***`.
         body: the JSON body.
-        completed: whether the answer was sent to its end.
+        completed: whether all was sent that was meant to be.
         disconnected_at: `time.monotonic()` at which the peer left before that.
     """
 
@@ -46,11 +68,11 @@ class Received(msgspec.Struct, kw_only=True):
 
 
 class Simulator:
-    """The server, as a `with` or an `async with`.
+    """The server, as a `with` (in a thread of its own) or an `async with`.
 
     Args:
-        replies: the answers in order, the last one repeated; or a function of the request's
-            body; without them every answer says that it is simulated.
+        replies: the answers to chat calls in order, the last one repeated; or a function of the
+            request's body; without them every answer says that it is simulated.
         host: the address to listen on.
         port: the port; 0 takes a free one.
         require_key: the key without which a request is refused with 401.
@@ -62,7 +84,7 @@ class Simulator:
 
     def __init__(
         self,
-        replies: Sequence[Reply] | Callable[[dict[str, Any]], Reply] | None = None,
+        replies: Script | None = None,
         *,
         host: str = "127.0.0.1",
         port: int = 0,
@@ -71,19 +93,22 @@ class Simulator:
         self.requests: list[Received] = []
         self.open_streams = 0
         self._replies = replies
+        self._next_reply = 0
         self._host = host
         self._port = port
         self._require_key = require_key
-        self._wires: list[Wire] = [AnthropicWire(), OpenAIWire(), OllamaWire()]
+        self._wires = [make() for make in _WIRES]
         self._count = 0
+        self._closing = False
         self._runner: web.AppRunner | None = None
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
     @property
     def base_url(self) -> str:
-        """The server's address."""
-        return f"http://{self._host}:{self._port}"
+        """The server's address, as a peer on this machine reaches it."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self._host, self._host)  # noqa: S104
+        return f"http://[{host}]:{self._port}" if ":" in host else f"http://{host}:{self._port}"
 
     def url_for(self, wire: str) -> str:
         """The base URL to give to an SDK or provider of a wire: `anthropic`, `openai`, `ollama`."""
@@ -94,19 +119,17 @@ class Simulator:
         return self.base_url + found.prefix
 
     async def __aenter__(self) -> Self:
-        app = web.Application(client_max_size=256 * 1024 * 1024)
-        for wire in self._wires:
-            for path in wire.chat_paths:
-                app.router.add_post(path, self._chat(wire))
-            wire.add_routes(app)
-        app.router.add_route("*", "/{tail:.*}", self._unknown)
+        self._closing = False
         # With cancellation a handler learns at once that its peer has left.
         self._runner = web.AppRunner(
-            app, handler_cancellation=True, access_log=None, shutdown_timeout=0.1
+            self._app(), handler_cancellation=True, access_log=None, shutdown_timeout=0.1
         )
         await self._runner.setup()
-        site = web.TCPSite(self._runner, self._host, self._port)
-        await site.start()
+        try:
+            await web.TCPSite(self._runner, self._host, self._port).start()
+        except OSError:
+            await self._runner.cleanup()
+            raise
         self._port = self._runner.addresses[0][1]
         return self
 
@@ -116,6 +139,7 @@ class Simulator:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self._closing = True
         if self._runner is not None:
             await self._runner.cleanup()
 
@@ -123,7 +147,11 @@ class Simulator:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
-        asyncio.run_coroutine_threadsafe(self.__aenter__(), self._loop).result()
+        try:
+            asyncio.run_coroutine_threadsafe(self.__aenter__(), self._loop).result()
+        except OSError:
+            self._end_thread()
+            raise
         return self
 
     def __exit__(
@@ -132,72 +160,102 @@ class Simulator:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        if self._loop is not None:
+            asyncio.run_coroutine_threadsafe(self.__aexit__(None, None, None), self._loop).result()
+            self._end_thread()
+
+    def _end_thread(self) -> None:
         if self._loop is None or self._thread is None:
             return
-        asyncio.run_coroutine_threadsafe(self.__aexit__(None, None, None), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+        self._loop = self._thread = None
 
-    def _chat(self, wire: Wire) -> Callable[[web.Request], Any]:
+    def _app(self) -> web.Application:
+        app = web.Application(client_max_size=256 * 1024 * 1024)
+        for wire in self._wires:
+            for path in wire.chat_paths:
+                app.router.add_post(path, self._handler([wire], self._chat(wire)))
+        shared: dict[tuple[str, str], list[tuple[Wire, Route]]] = {}
+        for wire in self._wires:
+            for route in wire.routes:
+                shared.setdefault((route.method, route.path), []).append((wire, route))
+        for (method, path), owners in shared.items():
+            acts = {wire.name: self._beside(wire, route) for wire, route in owners}
+            handler = self._handler([wire for wire, _ in owners], _by_wire(acts))
+            if method == "GET":
+                app.router.add_get(path, handler)
+            else:
+                app.router.add_route(method, path, handler)
+        app.router.add_route("*", "/{tail:.*}", self._unknown)
+        return app
+
+    def _handler(self, wires: list[Wire], act: _Act) -> _Handler:
+        """What each known call goes through: it is recorded, checked and watched."""
+
         async def handle(request: web.Request) -> web.StreamResponse:
+            wire = _claiming(wires, request)
+            self._count += 1
+            number = self._count
             received = self._received(wire, request)
             with self._watched(received):
                 try:
-                    received.body = await _json(request)
                     self._check_key(wire, request.headers)
-                    asked = wire.read(received.body, request.match_info.get("model"))
-                    reply = self._reply(asked, received.body)
-                    return await self._answer(wire, request, asked, reply)
+                    received.body = await _json(request)
+                    info = dict(request.match_info)
+                    call = Call(received.body or {}, request.headers, request.query, info, number)
+                    return await act(request, received, call)
                 except Refusal as refusal:
-                    headers = wire.response_headers(self._count)
-                    return json_response(wire.error(refusal), refusal.status, headers)
+                    received.completed = True
+                    headers = wire.response_headers(number)
+                    return json_response(wire.error(refusal, number), refusal.status, headers)
 
         return handle
 
-    async def _answer(
-        self, wire: Wire, request: web.Request, asked: Asked, reply: Reply
-    ) -> web.StreamResponse:
-        headers = {**wire.response_headers(self._count), **reply.headers}
-        fault = reply.fault
-        if fault is not None and fault.kind == "status":
-            body = fault.body
-            if body is None:
-                body = wire.error(Refusal(fault.status, "", f"simulated status {fault.status}"))
-            return json_response(body, fault.status, {**headers, **fault.headers})
-        if reply.first_delay:
-            await asyncio.sleep(reply.first_delay)
-        if not asked.stream:
-            if fault is not None:
-                return await _broken_plain(request, wire.plain(reply, asked, self._count))
-            return json_response(wire.plain(reply, asked, self._count), 200, headers)
-        response = web.StreamResponse(headers={**headers, "content-type": wire.content_type})
-        response.enable_chunked_encoding()
-        await response.prepare(request)
-        await _Sending(wire, reply, request, response).run(wire.frames(reply, asked, self._count))
-        return response
+    def _chat(self, wire: Wire) -> _Act:
+        async def act(request: web.Request, received: Received, call: Call) -> web.StreamResponse:
+            asked = _guarded(lambda: wire.read(call))
+            if is_unknown(asked.model):
+                raise wire.unknown_model(asked.model)
+            reply = self._reply(asked, call)
+            return await _answer(wire, request, received, asked, reply, call.number)
 
-    def _reply(self, asked: Asked, body: dict[str, Any]) -> Reply:
-        self._count += 1
-        if asked.model.endswith("no-such-model"):
-            raise Refusal(404, "not_found", f"model '{asked.model}' not found", model=asked.model)
+        return act
+
+    @staticmethod
+    def _beside(wire: Wire, route: Route) -> _Act:
+        async def act(request: web.Request, received: Received, call: Call) -> web.StreamResponse:
+            answer = _guarded(lambda: route.answer(call))
+            if isinstance(answer, list):
+                return await _streamed(wire, request, received, answer, Reply(), call.number)
+            answer.headers.update(wire.response_headers(call.number))
+            received.completed = True
+            return answer
+
+        return act
+
+    def _reply(self, asked: Asked, call: Call) -> Reply:
+        if asked.only is not None:
+            return asked.only
         if callable(self._replies):
-            return self._replies(body)
+            return self._replies(call.body)
         if self._replies:
-            return self._replies[min(self._count, len(self._replies)) - 1]
-        return respond(asked, self._count)
+            place = min(self._next_reply, len(self._replies) - 1)
+            self._next_reply += 1
+            return self._replies[place]
+        return respond(asked, call.number)
 
     def _check_key(self, wire: Wire, headers: Mapping[str, str]) -> None:
         if self._require_key is not None and wire.key(headers) != self._require_key:
-            raise Refusal(401, "authentication", "invalid API key")
+            raise Refusal(401, wire.wrong_key)
 
     def _received(self, wire: Wire, request: web.Request) -> Received:
-        headers = {
-            name.lower(): "***" if name.lower() in _SECRETS else value
-            for name, value in request.headers.items()
-        }
         received = Received(
-            wire=wire.name, method=request.method, path=request.path_qs, headers=headers
+            wire=wire.name,
+            method=request.method,
+            path=_masked_path(request),
+            headers={name.lower(): _masked(name, v) for name, v in request.headers.items()},
         )
         self.requests.append(received)
         return received
@@ -207,88 +265,110 @@ class Simulator:
         self.open_streams += 1
         try:
             yield
-            received.completed = True
         except (asyncio.CancelledError, ConnectionError):
-            received.disconnected_at = time.monotonic()
+            received.completed = False
+            if not self._closing:
+                received.disconnected_at = time.monotonic()
             raise
         finally:
             self.open_streams -= 1
 
     async def _unknown(self, request: web.Request) -> web.StreamResponse:
-        wire = self._wires[0] if "anthropic-version" in request.headers else self._wires[1]
+        wire = _claiming(self._wires, request)
+        self._count += 1
         received = self._received(wire, request)
         received.completed = True
-        refusal = Refusal(404, "not_found", f"there is no {request.method} {request.path}")
-        return json_response(wire.error(refusal), 404)
+        return wire.unknown_path(request.method, request.path, self._count)
 
 
-class _Sending:
-    """One streamed answer on its way, with its delays and its fault."""
-
-    def __init__(
-        self, wire: Wire, reply: Reply, request: web.Request, response: web.StreamResponse
-    ) -> None:
-        self._wire = wire
-        self._reply = reply
-        self._request = request
-        self._response = response
-
-    async def run(self, frames: list[Frame]) -> None:
-        fault = self._reply.fault
-        if fault is not None and fault.kind == "no_terminator":
-            frames, fault = frames[:-1], None
-        seen = 0
-        for frame in frames:
-            if fault is not None and seen >= fault.after and (frame.content or seen == 0):
-                break
-            await self._response.write(frame.data)
-            if frame.content:
-                seen += 1
-                if self._reply.delay:
-                    await asyncio.sleep(self._reply.delay)
-        if fault is not None:
-            await self._strike(frames[-1].data)
-
-    async def _strike(self, next_frame: bytes) -> None:
-        fault = self._reply.fault
-        match fault and fault.kind:
-            case "drop":
-                transport = self._request.transport
-                if transport is not None:
-                    transport.abort()
-            case "stall":
-                while True:
-                    await asyncio.sleep(0.02 if fault and fault.pings else 3600)
-                    if fault and fault.pings:
-                        await self._response.write(self._wire.ping)
-            case "garbage":
-                await self._response.write(b"data: {no frame at all\n\n")
-            case "truncate":
-                await self._response.write(next_frame[: max(1, len(next_frame) // 2)])
-            case _:
-                refusal = Refusal(529, "overloaded", "simulated overload in mid-stream")
-                await self._response.write(self._wire.error_frame(refusal))
-
-
-async def _broken_plain(request: web.Request, body: bytes) -> web.StreamResponse:
-    """A plain answer that breaks off in its middle."""
-    response = web.StreamResponse(headers={"content-type": "application/json"})
-    response.content_length = len(body)
-    await response.prepare(request)
-    await response.write(body[: len(body) // 2])
-    if request.transport is not None:
-        request.transport.abort()
+async def _answer(
+    wire: Wire, request: web.Request, received: Received, asked: Asked, reply: Reply, number: int
+) -> web.StreamResponse:
+    headers = {**wire.response_headers(number), **reply.headers}
+    if reply.first_delay:
+        await asyncio.sleep(reply.first_delay)
+    fault = reply.fault
+    if fault is not None and fault.kind == "status":
+        received.completed = True
+        status, body = error_body(wire, fault, number)
+        return json_response(body, status, {**headers, **fault.headers})
+    if asked.stream:
+        frames = wire.frames(reply, asked, number)
+        return await _streamed(wire, request, received, frames, reply, number)
+    body = wire.plain(reply, asked, number)
+    if fault is None:
+        received.completed = True
+        return json_response(body, 200, headers)
+    response = await _begun(request, {**headers, "content-type": "application/json"})
+    sending = Sending(wire, reply, request, response, number)
+    received.completed = await sending.plain(body)
     return response
 
 
-async def _json(request: web.Request) -> dict[str, Any]:
+async def _streamed(
+    wire: Wire,
+    request: web.Request,
+    received: Received,
+    frames: list[Frame],
+    reply: Reply,
+    number: int,
+) -> web.StreamResponse:
+    headers = {**wire.response_headers(number), **reply.headers, "content-type": wire.content_type}
+    response = await _begun(request, headers)
+    sending = Sending(wire, reply, request, response, number)
+    received.completed = await sending.stream(frames)
+    return response
+
+
+async def _begun(request: web.Request, headers: Mapping[str, str]) -> web.StreamResponse:
+    response = web.StreamResponse(headers=headers)
+    response.enable_chunked_encoding()
+    await response.prepare(request)
+    return response
+
+
+def _by_wire(acts: Mapping[str, _Act]) -> _Act:
+    async def act(request: web.Request, received: Received, call: Call) -> web.StreamResponse:
+        return await acts[received.wire](request, received, call)
+
+    return act
+
+
+def _claiming(wires: list[Wire], request: web.Request) -> Wire:
+    found = (wire for wire in wires if wire.claims(request.path, request.headers))
+    return next(found, wires[-1])
+
+
+def _guarded(read: Callable[[], _T]) -> _T:
+    try:
+        return read()
+    except _MALFORMED as error:
+        what = f"{type(error).__name__} {error}"
+        raise Refusal(400, f"the request is not of the documented form: {what}") from error
+
+
+async def _json(request: web.Request) -> Fields | None:
+    if request.method in {"GET", "HEAD"}:
+        return None
     try:
         body = msgspec.json.decode(await request.read())
-    except msgspec.DecodeError as error:
-        raise Refusal(400, "invalid_request", f"the body is no JSON: {error}") from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Refusal(400, f"the body is no JSON: {error}") from error
     if not isinstance(body, dict):
-        raise Refusal(400, "invalid_request", "the body is no object")
+        raise Refusal(400, "the body is no JSON object")
     return body
+
+
+def _masked(name: str, value: str) -> str:
+    name = name.lower()
+    return "***" if name in _SECRET_HEADERS or name.endswith(_SECRET_ENDS) else value
+
+
+def _masked_path(request: web.Request) -> str:
+    secret = _SECRET_PARAMETERS.intersection(request.query)
+    return str(
+        request.rel_url.update_query(dict.fromkeys(secret, "***")) if secret else request.rel_url
+    )
 
 
 def serve(

@@ -1,13 +1,30 @@
 """What a wire of the simulator is."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
+import msgspec
 from aiohttp import web
 
 from aisopod.simulator.script import Asked, Reply
+from aisopod.types import ToolCall
 
-__all__ = ["Frame", "Refusal", "Wire", "json_response", "words"]
+__all__ = [
+    "Call",
+    "Fields",
+    "Frame",
+    "Refusal",
+    "Route",
+    "Wire",
+    "arguments_of",
+    "is_unknown",
+    "json_response",
+    "words",
+]
+
+Fields = dict[str, Any]
+
+UNKNOWN_MODEL = "no-such-model"
 
 
 class Frame(NamedTuple):
@@ -18,14 +35,45 @@ class Frame(NamedTuple):
 
 
 class Refusal(Exception):  # noqa: N818 - it is the server's answer, not a failure of ours
-    """The request is refused as the real service would."""
+    """The request is refused as the real service would.
 
-    def __init__(self, status: int, kind: str, message: str, **fields: Any) -> None:
+    Attributes:
+        status: HTTP status.
+        message: the text for a person.
+        fields: what the wire's error body has beside it.
+    """
+
+    def __init__(self, status: int, message: str, **fields: Any) -> None:
         super().__init__(message)
         self.status = status
-        self.kind = kind
         self.message = message
         self.fields = fields
+
+
+class Call(NamedTuple):
+    """One call as a wire gets it.
+
+    Attributes:
+        body: the JSON body; empty without one.
+        headers: the request's headers, names in any case.
+        query: the parameters of the address.
+        path: the parts of the address that the route names.
+        number: the call's number, for its ids.
+    """
+
+    body: Fields
+    headers: Mapping[str, str]
+    query: Mapping[str, str]
+    path: Mapping[str, str]
+    number: int
+
+
+class Route(NamedTuple):
+    """A call beside chat. It answers with a response, or with frames that are streamed."""
+
+    method: str
+    path: str
+    answer: Callable[[Call], web.Response | list[Frame]]
 
 
 class Wire(Protocol):
@@ -35,8 +83,10 @@ class Wire(Protocol):
         name: what `Simulator.url_for` calls it.
         prefix: path behind the server's address that makes its base URL.
         chat_paths: paths of the chat call.
+        routes: the calls beside chat.
         content_type: of a streamed answer.
         ping: a sign of life without content.
+        wrong_key: what a request without the right key is told.
     """
 
     name: str
@@ -44,8 +94,16 @@ class Wire(Protocol):
     chat_paths: tuple[str, ...]
     content_type: str
     ping: bytes
+    wrong_key: str
 
-    def read(self, body: dict[str, Any], path_model: str | None) -> Asked:
+    @property
+    def routes(self) -> list[Route]:
+        """The calls beside chat."""
+
+    def claims(self, path: str, headers: Mapping[str, str]) -> bool:
+        """Whether a request to a path that several wires have, or none has, is on this one."""
+
+    def read(self, call: Call) -> Asked:
         """What is asked.
 
         Raises:
@@ -58,11 +116,17 @@ class Wire(Protocol):
     def frames(self, reply: Reply, asked: Asked, number: int) -> list[Frame]:
         """The frames of a streamed answer, the terminator last."""
 
-    def error(self, refusal: Refusal) -> bytes:
+    def error(self, refusal: Refusal, number: int) -> bytes:
         """The body of a refusal."""
 
-    def error_frame(self, refusal: Refusal) -> bytes:
-        """A refusal inside a stream."""
+    def error_frame(self, body: bytes) -> bytes:
+        """The body of a refusal as a frame of a stream."""
+
+    def unknown_model(self, model: str) -> Refusal:
+        """The refusal of a model that does not exist."""
+
+    def unknown_path(self, method: str, path: str, number: int) -> web.Response:
+        """The answer where there is nothing."""
 
     def key(self, headers: Mapping[str, str]) -> str | None:
         """The credential that a request carries."""
@@ -70,15 +134,26 @@ class Wire(Protocol):
     def response_headers(self, number: int) -> dict[str, str]:
         """Request id and rate limits, in the wire's own names."""
 
-    def add_routes(self, app: web.Application) -> None:
-        """The calls beside chat."""
-
 
 def json_response(
     data: bytes, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> web.Response:
     """A JSON body as an answer."""
     return web.Response(body=data, status=status, content_type="application/json", headers=headers)
+
+
+def is_unknown(model: str) -> bool:
+    """Whether a model is the one that no wire has."""
+    return model.partition(":")[0].endswith(UNKNOWN_MODEL)
+
+
+def arguments_of(call: ToolCall) -> msgspec.Raw:
+    """The arguments of a call as a JSON object; text that was cut short cannot be one."""
+    try:
+        whole = isinstance(msgspec.json.decode(call.arguments), dict)
+    except msgspec.DecodeError:
+        whole = False
+    return msgspec.Raw(call.arguments.encode() if whole else b"{}")
 
 
 def words(value: object) -> int:

@@ -1,0 +1,244 @@
+"""What Anthropic's API refuses: https://docs.anthropic.com/en/api/messages and /errors.
+
+Rules by model follow the table of the models' documentation; a model of another name is free of
+them.
+"""
+
+import hashlib
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from aisopod.simulator.wire import Call, Fields, Refusal
+
+__all__ = ["blocks_of", "check", "check_count", "merged", "signature_of"]
+
+_SAMPLING = ("temperature", "top_p", "top_k")
+_NOT_COUNTED = frozenset({"max_tokens", "stream", "metadata", "stop_sequences", *_SAMPLING})
+# fmt: off
+_FIELDS = _NOT_COUNTED | {
+    "model", "messages", "system", "thinking", "output_config", "tools", "tool_choice",
+    "service_tier", "speed", "cache_control", "inference_geo", "container", "diagnostics",
+    "mcp_servers", "context_management",
+}
+# fmt: on
+
+_NEW_VERSION = "2026-10-21"
+_NO_SAMPLING = re.compile(r"claude-(fable-5|mythos-5|opus-5|sonnet-5|haiku-5|opus-4-[78])")
+_ADAPTIVE_ONLY = _NO_SAMPLING
+_ENABLED_ONLY = re.compile(r"claude-(opus|sonnet|haiku)-4-5")
+_NEVER_OFF = re.compile(r"claude-(fable-5|mythos-5|opus-5-5|sonnet-5-5)")
+_NEVER_FORCED = re.compile(r"claude-(fable-5-[12]|mythos-5-2|opus-5-5|sonnet-5-5)")
+_SYSTEM_ENTRIES = re.compile(r"claude-(fable-5|mythos-5|opus-4-8|opus-5|sonnet-5|haiku-5-5)")
+
+_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+
+
+def check(call: Call, issued: Mapping[str, set[str]]) -> None:
+    """Refuse what the API refuses.
+
+    Args:
+        call: the request.
+        issued: the thinking texts of every signature that was given out.
+
+    Raises:
+        Refusal: with the documented status and words.
+    """
+    body = call.body
+    if "max_tokens" not in body:
+        raise _bad("max_tokens: Field required")
+    _check_shape(call, _FIELDS)
+    _check_sampling(call)
+    _check_thinking(body)
+    _check_tools(body)
+    _check_turns(body, issued)
+
+
+def check_count(call: Call, issued: Mapping[str, set[str]]) -> None:
+    """Refuse what token counting refuses."""
+    _check_shape(call, _FIELDS - _NOT_COUNTED)
+    _check_turns(call.body, issued)
+
+
+def blocks_of(message: Fields) -> list[Fields]:
+    """The content of a message as blocks."""
+    content = message["content"]
+    return [{"type": "text", "text": content}] if isinstance(content, str) else list(content)
+
+
+def signature_of(thinking: str) -> str:
+    """The simulator's own signature of a text; one that started anew knows it again."""
+    return f"sim-{hashlib.sha256(thinking.encode()).hexdigest()[:24]}"
+
+
+def merged(messages: list[Fields]) -> list[Fields]:
+    """The turns: the API joins neighbours of one role."""
+    turns: list[Fields] = []
+    for message in messages:
+        if turns and turns[-1]["role"] == message["role"]:
+            turns[-1]["content"] = [*turns[-1]["content"], *blocks_of(message)]
+        else:
+            turns.append({"role": message["role"], "content": blocks_of(message)})
+    return turns
+
+
+def _bad(message: str) -> Refusal:
+    return Refusal(400, message)
+
+
+def _check_shape(call: Call, fields: frozenset[str]) -> None:
+    if "anthropic-version" not in call.headers:
+        raise _bad("anthropic-version: header is required")
+    for field in call.body:
+        if field not in fields:
+            raise _bad(f"{field}: Extra inputs are not permitted")
+    if not call.body.get("model"):
+        raise _bad("model: Field required")
+    if "messages" not in call.body:
+        raise _bad("messages: Field required")
+    if not call.body["messages"]:
+        raise _bad("messages: at least one message is required")
+
+
+def _check_sampling(call: Call) -> None:
+    version = call.headers["anthropic-version"]
+    for field in _SAMPLING:
+        if field in call.body:
+            if version >= _NEW_VERSION:
+                raise _bad(f"{field}: Extra inputs are not permitted")
+            if _NO_SAMPLING.match(call.body["model"]):
+                raise _bad(f"`{field}` is not supported on this model.")
+    temperature = call.body.get("temperature")
+    if temperature is not None and not 0 <= temperature <= 1:
+        raise _bad("temperature: range: 0..1")
+
+
+def _check_thinking(body: Fields) -> None:
+    thinking = body.get("thinking")
+    if thinking is None:
+        return
+    model, kind = body["model"], thinking.get("type")
+    refused = (
+        (kind == "enabled" and _ADAPTIVE_ONLY.match(model))
+        or (kind == "adaptive" and _ENABLED_ONLY.match(model))
+        or (kind == "disabled" and _NEVER_OFF.match(model))
+        or (kind == "between_tools" and not model.startswith("claude-sonnet-5-5"))
+        or kind not in {"adaptive", "enabled", "disabled", "between_tools"}
+    )
+    if refused:
+        remedy = 'Use "thinking.type.adaptive" and "output_config.effort" to control thinking.'
+        remedy = remedy if kind == "enabled" else ""
+        raise _bad(f'"thinking.type.{kind}" is not supported for this model. {remedy}'.rstrip())
+    if kind == "enabled":
+        budget = thinking.get("budget_tokens", 0)
+        if budget < 1024:
+            raise _bad("thinking.enabled.budget_tokens: should be greater than or equal to 1024")
+        if budget >= body["max_tokens"]:
+            raise _bad("`max_tokens` must be greater than `thinking.budget_tokens`.")
+        if body.get("temperature") not in {None, 1} or "top_k" in body:
+            raise _bad("`temperature` may only be set to 1 when thinking is enabled.")
+
+
+def _check_tools(body: Fields) -> None:
+    choice = body.get("tool_choice") or {}
+    if choice.get("type") in {"any", "tool"}:
+        if not body.get("tools"):
+            raise _bad("tool_choice: may only be specified while providing `tools`.")
+        if (body.get("thinking") or {}).get("type") == "enabled":
+            raise _bad("Thinking may not be enabled when tool_choice forces tool use.")
+        if _NEVER_FORCED.match(body["model"]):
+            raise _bad("tool_choice: forced tool use is not supported on this model.")
+    names = [tool["name"] for tool in body.get("tools") or []]
+    if len(set(names)) < len(names):
+        raise _bad("tools: Tool names must be unique.")
+    if choice.get("type") == "tool" and choice.get("name") not in names:
+        raise _bad(f"Tool '{choice.get('name')}' not found in provided tools")
+
+
+def _check_turns(body: Fields, issued: Mapping[str, set[str]]) -> None:
+    for index, message in enumerate(body["messages"]):
+        _check_role(message, body["model"], index)
+        for position, block in enumerate(blocks_of(message)):
+            _check_block(block, f"messages.{index}.content.{position}", issued)
+    calls: list[str] = []
+    turns = merged(body["messages"])
+    for index, turn in enumerate(turns):
+        _check_results(turn["content"], calls, index)
+        calls = [block["id"] for block in turn["content"] if block["type"] == "tool_use"]
+    _check_results([], calls, len(turns))
+
+
+def _check_role(message: Fields, model: str, index: int) -> None:
+    role = message.get("role")
+    if role == "system" and not _SYSTEM_ENTRIES.match(model):
+        raise _bad(f"messages.{index}: role 'system' is not supported on this model")
+    if role not in {"user", "assistant", "system"}:
+        raise _bad(f"messages.{index}.role: Input should be 'user' or 'assistant'")
+
+
+def _check_results(content: list[Fields], calls: list[str], index: int) -> None:
+    """Each call is answered in the very next turn, before any text, and nothing else is."""
+    results = [block["tool_use_id"] for block in content if block["type"] == "tool_result"]
+    first = [block["type"] for block in content[: len(results)]]
+    missing = [call for call in calls if call not in results]
+    if missing or first != ["tool_result"] * len(results):
+        raise _bad(
+            f"messages.{index - 1}: `tool_use` ids were found without `tool_result` blocks "
+            f"immediately after: {', '.join(missing or calls)}. Each `tool_use` block must have "
+            "a corresponding `tool_result` block in the next message."
+        )
+    for result in results:
+        if result not in calls:
+            raise _bad(
+                f"messages.{index}: unexpected `tool_use_id` found in `tool_result` blocks: "
+                f"{result}. Each `tool_result` block must have a corresponding `tool_use` block "
+                "in the previous message."
+            )
+
+
+def _check_block(block: Fields, path: str, issued: Mapping[str, set[str]]) -> None:
+    match block["type"]:
+        case "text":
+            _check_text(block["text"], path)
+        case "tool_use":
+            if not isinstance(block.get("input"), dict):
+                raise _bad(f"{path}.tool_use.input: Input should be a valid dictionary")
+            if not _ID.fullmatch(block["id"]):
+                raise _bad(f"{path}.tool_use.id: String should match pattern '^[a-zA-Z0-9_-]+$'")
+        case "tool_result":
+            _check_result_content(block.get("content", ""), path)
+        case "thinking":
+            _check_signature(block, path, issued)
+        case _:
+            pass
+
+
+def _check_text(text: str, path: str) -> None:
+    if not text:
+        raise _bad(f"{path}: text content blocks must be non-empty")
+    if not text.strip():
+        raise _bad(f"{path}: text content blocks must contain non-whitespace text")
+
+
+def _check_result_content(content: Any, path: str) -> None:  # noqa: ANN401 - any JSON may come
+    if content == []:
+        raise _bad(f"{path}.tool_result.content: List should have at least 1 item")
+    for inner in content if isinstance(content, list) else ():
+        if inner["type"] == "text":
+            _check_text(inner["text"], f"{path}.tool_result.content")
+
+
+def _check_signature(block: Fields, path: str, issued: Mapping[str, set[str]]) -> None:
+    signature = block.get("signature")
+    if not signature:
+        raise _bad(f"{path}.thinking.signature: Field required")
+    texts = issued.get(signature)
+    # Signatures from elsewhere are not ours to judge, but the simulator's own cannot be invented.
+    invented = (
+        texts is None
+        and signature.startswith("sim-")
+        and signature != signature_of(block["thinking"])
+    )
+    altered = texts is not None and block["thinking"] not in texts
+    if altered or invented:
+        raise _bad(f"{path}: Invalid `signature` in `thinking` block")

@@ -1,0 +1,117 @@
+"""Answers on their way to the peer, with their delays and what goes wrong with them."""
+
+import asyncio
+from typing import NamedTuple
+
+from aiohttp import web
+
+from aisopod.simulator.script import Fault, Reply
+from aisopod.simulator.wire import Frame, Refusal, Wire
+
+__all__ = ["Sending", "error_body"]
+
+_GARBAGE = b"data: {no frame at all\n\n"
+_PING_SECONDS = 0.02
+
+
+def error_body(wire: Wire, fault: Fault, number: int) -> tuple[int, bytes]:
+    """Status and body of a refusal that a fault asks for."""
+    status = fault.status or (529 if fault.kind == "error" else 500)
+    if fault.body is not None:
+        return status, fault.body
+    word = "overload" if status == 529 else f"status {status}"
+    return status, wire.error(Refusal(status, f"simulated {word}"), number)
+
+
+class Sending(NamedTuple):
+    """One answer on its way. Its methods tell whether all was sent that was meant to be."""
+
+    wire: Wire
+    reply: Reply
+    request: web.Request
+    response: web.StreamResponse
+    number: int
+
+    async def stream(self, frames: list[Frame]) -> bool:
+        """Send a streamed answer."""
+        fault = self.reply.fault
+        if fault is None:
+            await self._write(frames)
+            return True
+        if fault.kind == "no_terminator":
+            await self._write(frames[:-1])
+            return True
+        place = _place(frames, fault.after)
+        await self._write(frames[:place])
+        match fault.kind:
+            case "garbage":
+                # What follows is sound: a reader that skips what it cannot read shows itself.
+                await self.response.write(_GARBAGE)
+                await self._write(frames[place:])
+            case "truncate":
+                await self.response.write(_half(frames[place].data))
+            case "error":
+                body = error_body(self.wire, fault, self.number)[1]
+                await self.response.write(self.wire.error_frame(body))
+            case "stall":
+                await self._stall(fault)
+            case _:
+                return self._abort()
+        return True
+
+    async def plain(self, body: bytes) -> bool:
+        """Send a plain answer whose fault is not a status."""
+        fault = self.reply.fault
+        match fault.kind if fault is not None else None:
+            case "garbage":
+                await self.response.write(_GARBAGE)
+            case "truncate":
+                await self.response.write(_half(body))
+            case "error" if fault is not None:
+                await self.response.write(error_body(self.wire, fault, self.number)[1])
+            case "stall":
+                # No sign of life can be put into a JSON text.
+                await self.response.write(_half(body))
+                await self._stall(Fault(kind="stall"))
+            case "drop":
+                await self.response.write(_half(body))
+                return self._abort()
+            case _:
+                await self.response.write(body)
+        return True
+
+    async def _write(self, frames: list[Frame]) -> None:
+        write, delay = self.response.write, self.reply.delay
+        for data, content in frames:
+            await write(data)
+            if delay and content:
+                await asyncio.sleep(delay)
+
+    async def _stall(self, fault: Fault) -> None:
+        """Say nothing until the peer leaves, which cancels this."""
+        while True:
+            await asyncio.sleep(_PING_SECONDS if fault.pings else 3600)
+            if fault.pings:
+                await self.response.write(self.wire.ping)
+
+    def _abort(self) -> bool:
+        transport = self.request.transport
+        if transport is not None:
+            transport.abort()
+        return False
+
+
+def _place(frames: list[Frame], after: int) -> int:
+    """Where a fault strikes: right behind the last piece that comes before it."""
+    if after <= 0:
+        return 0
+    seen = 0
+    for index, frame in enumerate(frames[:-1]):
+        seen += frame.content
+        if seen >= after:
+            return index + 1
+    return len(frames) - 1
+
+
+def _half(data: bytes) -> bytes:
+    return data[: max(1, len(data) // 2)]

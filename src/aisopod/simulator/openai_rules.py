@@ -1,0 +1,203 @@
+"""What OpenAI's API refuses: https://platform.openai.com/docs/api-reference/chat/create.
+
+Rules by model follow the vendor's model pages; a model of another name is free of them.
+"""
+
+import re
+
+from aisopod.simulator.wire import Fields, Refusal, words
+
+__all__ = ["check"]
+
+_SAMPLING = ("temperature", "top_p", "presence_penalty", "frequency_penalty")
+_DEFAULTS = {"temperature": 1, "top_p": 1, "presence_penalty": 0, "frequency_penalty": 0}
+_REJECTED = ("logit_bias", "logprobs", "top_logprobs")
+
+_REASONING = re.compile(r"(o[134]|gpt-5|gpt-6)(?![\da-z])")
+_CHAT = re.compile(r"gpt-5-chat")
+# With these, sampling is free as long as reasoning is off, which is how the first ones start.
+_OFF_BY_DEFAULT = re.compile(r"gpt-5\.[1-4](?!-chat)(?!.*-pro)")
+_CAN_BE_OFF = re.compile(r"gpt-5\.[1-6](?!-chat)(?!.*-pro)|gpt-6-(sol|luna)|gpt-6\.1-terra")
+_NO_STOP = re.compile(r"(o3|o4-mini)")
+
+_TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+
+
+def check(body: Fields, model: str) -> None:
+    """Refuse what the API refuses.
+
+    Raises:
+        Refusal: with the documented status, code and words.
+    """
+    if not model:
+        raise _bad("you must provide a model parameter", None)
+    if "messages" not in body:
+        raise _bad(
+            "Missing required parameter: 'messages'.", "messages", "missing_required_parameter"
+        )
+    if not body["messages"]:
+        raise _bad("Invalid 'messages': empty array.", "messages", "empty_array")
+    if "stream_options" in body and not body.get("stream"):
+        raise _bad(
+            "The 'stream_options' parameter is only allowed when 'stream' is enabled.",
+            "stream_options",
+        )
+    _check_tools(body)
+    _check_format(body)
+    if _REASONING.match(model) and not _CHAT.match(model):
+        _check_reasoning(body, model)
+    _check_turns(body["messages"])
+
+
+def _bad(message: str, param: str | None, code: str | None = None) -> Refusal:
+    return Refusal(400, message, param=param, code=code)
+
+
+def _check_tools(body: Fields) -> None:
+    tools = body.get("tools")
+    if tools is None:
+        if body.get("tool_choice") not in {None, "none", "auto"}:
+            raise _bad("'tool_choice' is only allowed when 'tools' are specified.", "tool_choice")
+        return
+    if tools == []:
+        raise _bad(
+            "Invalid 'tools': empty array. Expected an array with minimum length 1, but got an "
+            "empty array instead.",
+            "tools",
+            "empty_array",
+        )
+    names = [tool["function"]["name"] for tool in tools if tool["type"] == "function"]
+    for index, name in enumerate(names):
+        if not _TOOL_NAME.fullmatch(name):
+            raise _bad(
+                f"Invalid 'tools[{index}].function.name': string does not match pattern. "
+                "Expected a string that matches the pattern '^[a-zA-Z0-9_-]+$'.",
+                f"tools[{index}].function.name",
+                "invalid_value",
+            )
+    choice = body.get("tool_choice")
+    if isinstance(choice, dict) and choice.get("type") == "function":
+        name = choice["function"]["name"]
+        if name not in names:
+            raise _bad(f"Tool choice '{name}' not found in 'tools' parameter.", "tool_choice")
+
+
+def _check_format(body: Fields) -> None:
+    wish = body.get("response_format") or {}
+    if wish.get("type") == "json_object" and not _says_json(body["messages"]):
+        raise _bad(
+            "'messages' must contain the word 'json' in some form, to use 'response_format' of "
+            "type 'json_object'.",
+            "messages",
+        )
+    if wish.get("type") == "json_schema":
+        form = wish["json_schema"]
+        if not _TOOL_NAME.fullmatch(form.get("name", "")):
+            raise _bad(
+                "Missing required parameter: 'response_format.json_schema.name'.",
+                "response_format.json_schema.name",
+                "missing_required_parameter",
+            )
+        if form.get("strict"):
+            _check_strict(form["name"], form.get("schema") or {})
+
+
+def _check_strict(name: str, schema: Fields) -> None:
+    """The two rules of strict schemas that are most often broken, at the top level."""
+    said = f"Invalid schema for response_format '{name}': In context=(), "
+    if schema.get("additionalProperties") is not False:
+        raise _bad(
+            f"{said}'additionalProperties' is required to be supplied and to be false.",
+            "response_format",
+            "invalid_json_schema",
+        )
+    if missing := set(schema.get("properties", {})) - set(schema.get("required", ())):
+        raise _bad(
+            f"{said}'required' is required to be supplied and to be an array including every key "
+            f"in properties. Missing '{min(missing)}'.",
+            "response_format",
+            "invalid_json_schema",
+        )
+
+
+def _says_json(messages: list[Fields]) -> bool:
+    texts = [message.get("content") or "" for message in messages]
+    return any("json" in str(text).lower() for text in texts if words(text))
+
+
+def _check_reasoning(body: Fields, model: str) -> None:
+    if body.get("max_tokens") is not None:
+        raise _bad(
+            "Unsupported parameter: 'max_tokens' is not supported with this model. Use "
+            "'max_completion_tokens' instead.",
+            "max_tokens",
+            "unsupported_parameter",
+        )
+    if body.get("stop") is not None and _NO_STOP.match(model):
+        raise _unsupported("stop")
+    effort = body.get("reasoning_effort")
+    if effort is None and _OFF_BY_DEFAULT.match(model):
+        effort = "none"
+    if effort == "none" and _CAN_BE_OFF.match(model):
+        return
+    for field in _SAMPLING:
+        if body.get(field) not in {None, _DEFAULTS[field]}:
+            raise _bad(
+                f"Unsupported value: '{field}' does not support {body[field]} with this model. "
+                f"Only the default ({_DEFAULTS[field]}) value is supported.",
+                field,
+                "unsupported_value",
+            )
+    for field in _REJECTED:
+        if body.get(field):
+            raise _unsupported(field)
+
+
+def _unsupported(field: str) -> Refusal:
+    message = f"Unsupported parameter: '{field}' is not supported with this model."
+    return _bad(message, field, "unsupported_parameter")
+
+
+def _check_turns(messages: list[Fields]) -> None:
+    """Each call is answered before any other role speaks, and each answer has its call."""
+    waiting: list[str] = []
+    for index, message in enumerate(messages):
+        if message["role"] == "tool":
+            if message.get("tool_call_id") not in waiting:
+                raise _bad(
+                    "Invalid parameter: messages with role 'tool' must be a response to a "
+                    "preceeding message with 'tool_calls'.",
+                    f"messages.[{index}].role",
+                )
+            waiting.remove(message["tool_call_id"])
+            continue
+        _check_answered(waiting, index)
+        waiting = [_checked_id(call, index) for call in message.get("tool_calls") or []]
+        said = message.get("content") is not None or message.get("refusal") is not None
+        if message["role"] == "assistant" and not waiting and not said:
+            raise _bad(
+                f"Invalid value for 'content': expected a string, got null in message {index}.",
+                f"messages.[{index}].content",
+            )
+    _check_answered(waiting, len(messages))
+
+
+def _check_answered(waiting: list[str], index: int) -> None:
+    if waiting:
+        raise _bad(
+            "An assistant message with 'tool_calls' must be followed by tool messages responding "
+            "to each 'tool_call_id'. The following tool_call_ids did not have response messages: "
+            + ", ".join(waiting),
+            f"messages.[{index - 1}].role",
+        )
+
+
+def _checked_id(call: Fields, index: int) -> str:
+    if not isinstance(call["function"]["arguments"], str):
+        raise _bad(
+            f"Invalid type for 'messages[{index}].tool_calls[0].function.arguments': expected a "
+            "string, but got an object instead.",
+            f"messages[{index}].tool_calls[0].function.arguments",
+            "invalid_type",
+        )
+    return str(call["id"])
