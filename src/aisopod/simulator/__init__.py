@@ -5,6 +5,7 @@ own SDKs. Its answers are scripted, or plainly said to be simulated.
 """
 
 from aisopod.simulator.script import Fault, Reply, Script
-from aisopod.simulator.server import Received, Simulator, serve
+from aisopod.simulator.server import Simulator, serve
+from aisopod.simulator.transcript import Received
 
 __all__ = ["Fault", "Received", "Reply", "Script", "Simulator", "serve"]

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from aiohttp import web
 
 from aisopod.simulator.script import Fault, Reply
+from aisopod.simulator.transcript import Received
 from aisopod.simulator.wire import Frame, Refusal, Wire
 
 __all__ = ["Sending", "error_body"]
@@ -24,61 +25,63 @@ def error_body(wire: Wire, fault: Fault, number: int) -> tuple[int, bytes]:
 
 
 class Sending(NamedTuple):
-    """One answer on its way. Its methods tell whether all was sent that was meant to be."""
+    """One answer on its way. What is the last of it is marked as completed before it is sent."""
 
     wire: Wire
     reply: Reply
     request: web.Request
     response: web.StreamResponse
+    received: Received
     number: int
 
-    async def stream(self, frames: list[Frame]) -> bool:
+    async def stream(self, frames: list[Frame]) -> None:
         """Send a streamed answer."""
         fault = self.reply.fault
         if fault is None:
-            await self._write(frames)
-            return True
+            return await self._finish(frames)
         if fault.kind == "no_terminator":
-            await self._write(frames[:-1])
-            return True
+            return await self._finish(frames[:-1])
         place = _place(frames, fault.after)
         await self._write(frames[:place])
         match fault.kind:
             case "garbage":
                 # What follows is sound: a reader that skips what it cannot read shows itself.
-                await self.response.write(_GARBAGE)
-                await self._write(frames[place:])
+                await self._finish([Frame(_GARBAGE), *frames[place:]])
             case "truncate":
-                await self.response.write(_half(frames[place].data))
+                await self._finish([Frame(_half(frames[place].data))])
             case "error":
                 body = error_body(self.wire, fault, self.number)[1]
-                await self.response.write(self.wire.error_frame(body))
+                await self._finish([Frame(self.wire.error_frame(body))])
             case "stall":
-                await self._stall(fault)
+                await self._stall(pings=fault.pings)
             case _:
-                return self._abort()
-        return True
+                self._abort()
+        return None
 
-    async def plain(self, body: bytes) -> bool:
+    async def plain(self, body: bytes) -> None:
         """Send a plain answer whose fault is not a status."""
         fault = self.reply.fault
         match fault.kind if fault is not None else None:
             case "garbage":
-                await self.response.write(_GARBAGE)
+                await self._finish([Frame(_GARBAGE)])
             case "truncate":
-                await self.response.write(_half(body))
+                await self._finish([Frame(_half(body))])
             case "error" if fault is not None:
-                await self.response.write(error_body(self.wire, fault, self.number)[1])
+                await self._finish([Frame(error_body(self.wire, fault, self.number)[1])])
             case "stall":
+                await self._write([Frame(_half(body))])
                 # No sign of life can be put into a JSON text.
-                await self.response.write(_half(body))
-                await self._stall(Fault(kind="stall"))
+                await self._stall(pings=False)
             case "drop":
-                await self.response.write(_half(body))
-                return self._abort()
+                await self._write([Frame(_half(body))])
+                self._abort()
             case _:
-                await self.response.write(body)
-        return True
+                await self._finish([Frame(body)])
+
+    async def _finish(self, frames: list[Frame]) -> None:
+        await self._write(frames[:-1])
+        self.received.completed = True
+        await self._write(frames[-1:])
 
     async def _write(self, frames: list[Frame]) -> None:
         write, delay = self.response.write, self.reply.delay
@@ -87,18 +90,17 @@ class Sending(NamedTuple):
             if delay and content:
                 await asyncio.sleep(delay)
 
-    async def _stall(self, fault: Fault) -> None:
+    async def _stall(self, *, pings: bool) -> None:
         """Say nothing until the peer leaves, which cancels this."""
         while True:
-            await asyncio.sleep(_PING_SECONDS if fault.pings else 3600)
-            if fault.pings:
+            await asyncio.sleep(_PING_SECONDS if pings else 3600)
+            if pings:
                 await self.response.write(self.wire.ping)
 
-    def _abort(self) -> bool:
+    def _abort(self) -> None:
         transport = self.request.transport
         if transport is not None:
             transport.abort()
-        return False
 
 
 def _place(frames: list[Frame], after: int) -> int:

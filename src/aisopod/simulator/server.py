@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Self, TypeVar
 
 import msgspec
 from aiohttp import web
@@ -17,6 +17,7 @@ from aisopod.simulator.ollama import OllamaWire
 from aisopod.simulator.openai import OpenAIWire
 from aisopod.simulator.responder import respond
 from aisopod.simulator.script import Asked, Reply, Script
+from aisopod.simulator.transcript import Received, record
 from aisopod.simulator.wire import (
     Call,
     Fields,
@@ -28,43 +29,17 @@ from aisopod.simulator.wire import (
     json_response,
 )
 
-__all__ = ["Received", "Simulator", "serve"]
+__all__ = ["Simulator", "serve"]
 
 # A wire is a module that is named here. The last one takes the paths that no other claims.
 _WIRES: tuple[Callable[[], Wire], ...] = (AnthropicWire, OllamaWire, OpenAIWire)
-
-_SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie"})
-_SECRET_ENDS = ("api-key", "token", "secret")
-_SECRET_PARAMETERS = frozenset({"key", "api_key", "api-key", "access_token"})
 
 # How a body that is not of the wire's form shows itself while it is read.
 _MALFORMED = (KeyError, TypeError, AttributeError, ValueError, IndexError)
 
 _T = TypeVar("_T")
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-_Act = Callable[[web.Request, "Received", Call], Awaitable[web.StreamResponse]]
-
-
-class Received(msgspec.Struct, kw_only=True):
-    """One request as it arrived, without its secrets.
-
-    Attributes:
-        wire: whose wire it is on.
-        method: HTTP method.
-        path: path and query, keys in it as `***`.
-        headers: names in lower case, credentials as `***`.
-        body: the JSON body.
-        completed: whether all was sent that was meant to be.
-        disconnected_at: `time.monotonic()` at which the peer left before that.
-    """
-
-    wire: str
-    method: str
-    path: str
-    headers: dict[str, str]
-    body: Any = None
-    completed: bool = False
-    disconnected_at: float | None = None
+_Act = Callable[[web.Request, Received, Call], Awaitable[web.StreamResponse]]
 
 
 class Simulator:
@@ -79,7 +54,8 @@ class Simulator:
 
     Attributes:
         requests: what arrived, in order.
-        open_streams: how many answers are being sent now.
+        open_streams: how many answers are being sent now; one whose end the peer has just read
+            may still be among them for a moment.
     """
 
     def __init__(
@@ -251,12 +227,7 @@ class Simulator:
             raise Refusal(401, wire.wrong_key)
 
     def _received(self, wire: Wire, request: web.Request) -> Received:
-        received = Received(
-            wire=wire.name,
-            method=request.method,
-            path=_masked_path(request),
-            headers={name.lower(): _masked(name, v) for name, v in request.headers.items()},
-        )
+        received = record(wire.name, request)
         self.requests.append(received)
         return received
 
@@ -300,8 +271,7 @@ async def _answer(
         received.completed = True
         return json_response(body, 200, headers)
     response = await _begun(request, {**headers, "content-type": "application/json"})
-    sending = Sending(wire, reply, request, response, number)
-    received.completed = await sending.plain(body)
+    await Sending(wire, reply, request, response, received, number).plain(body)
     return response
 
 
@@ -315,8 +285,7 @@ async def _streamed(
 ) -> web.StreamResponse:
     headers = {**wire.response_headers(number), **reply.headers, "content-type": wire.content_type}
     response = await _begun(request, headers)
-    sending = Sending(wire, reply, request, response, number)
-    received.completed = await sending.stream(frames)
+    await Sending(wire, reply, request, response, received, number).stream(frames)
     return response
 
 
@@ -357,18 +326,6 @@ async def _json(request: web.Request) -> Fields | None:
     if not isinstance(body, dict):
         raise Refusal(400, "the body is no JSON object")
     return body
-
-
-def _masked(name: str, value: str) -> str:
-    name = name.lower()
-    return "***" if name in _SECRET_HEADERS or name.endswith(_SECRET_ENDS) else value
-
-
-def _masked_path(request: web.Request) -> str:
-    secret = _SECRET_PARAMETERS.intersection(request.query)
-    return str(
-        request.rel_url.update_query(dict.fromkeys(secret, "***")) if secret else request.rel_url
-    )
 
 
 def serve(
