@@ -1,6 +1,6 @@
 """What OpenAI's own models take on Chat Completions, by the name's beginning.
 
-Source: the live-verified matrix in the wire notes, section 5 (pydantic-ai-slim 2.68.0).
+Source: https://platform.openai.com/docs/models, with what peers found by asking the live API.
 """
 
 import re
