@@ -93,9 +93,11 @@ class ChatDecoder:
     def _read(self, chunk: Chunk, frame: bytes) -> ChatCompletionChunk:
         if chunk.error is not None:
             raise decode_error(None, {}, frame)
-        if chunk.message is None and not chunk.done:
-            raise ProtocolError("this is no chat answer", dialect=_DIALECT, frame=frame)
-        message = chunk.message or Message()
+        message = chunk.message
+        if message is None:
+            if chunk.response is None and not chunk.done:
+                raise ProtocolError("this is no answer", dialect=_DIALECT, frame=frame)
+            message = Message(content=chunk.response, thinking=chunk.thinking)
         delta = MessageDelta(
             content=message.content or None,
             thinking=message.thinking or None,

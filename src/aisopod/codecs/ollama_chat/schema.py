@@ -42,3 +42,6 @@ class Chunk(msgspec.Struct, gc=False):
     eval_count: int | None = None
     logprobs: list[Any] | None = None
     error: Any = None
+    # Where a proxy gives the answer of /api/generate: that has no message.
+    response: str | None = None
+    thinking: str | None = None
