@@ -18,7 +18,7 @@ from aisopod.errors import (
 )
 from aisopod.normalise import build_request
 from aisopod.providers import registry
-from aisopod.providers.host import Credential, Host
+from aisopod.providers.host import Credential, CredentialSource, Host
 from aisopod.providers.protocol import ModelProvider
 from aisopod.providers.provider import Provider
 from aisopod.transport import Transport
@@ -408,15 +408,26 @@ def _build_provider(
     if not isinstance(host, Host):
         return host()
     settings = config.providers.get(name)
+    address = (
+        configuration.usable_url(base_url, "base_url")
+        if base_url
+        else configuration.base_url_for(host, config)
+    )
+    settled = {**host.option_defaults, **configuration.options_for(host, config), **(options or {})}
+    found = credential or configuration.credential_for(host, config)
+    source: CredentialSource | None = None
+    if host.platform is not None:
+        settled = dict(host.platform.settle(settled | ({"base_url": address} if address else {})))
+        address = settled["base_url"]
+        if found is None:
+            source = host.platform.open(settled, configuration.logins_folder())
     return Provider(
         host,
         transport(),
-        credential=credential or configuration.credential_for(host, config),
-        base_url=configuration.usable_url(base_url, "base_url")
-        if base_url
-        else configuration.base_url_for(host, config),
+        credential=found or source,
+        base_url=address,
         headers={**(settings.headers if settings else {}), **(headers or {})},
-        options={**configuration.options_for(host, config), **(options or {})},
+        options=settled,
         timeouts=timeouts or configuration.timeouts_for(host, config),
         on_unsupported=config.on_unsupported,
     )

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import platformdirs
+
 from aisopod.config.network import without_userinfo
 from aisopod.config.schema import Config, ProviderConfig
 from aisopod.errors import ConfigurationError, MissingCredentialError
@@ -17,6 +19,7 @@ __all__ = [
     "base_url_for",
     "credential_for",
     "has_credential",
+    "logins_folder",
     "options_for",
     "timeouts_for",
     "usable_url",
@@ -28,14 +31,18 @@ def credential_for(
 ) -> Credential | None:
     """The credential of a host: the configuration's, then the environment's.
 
+    None where the host needs none, or has a platform to find it.
+
     Raises:
         MissingCredentialError: the host needs one and there is none; names what to set.
         ConfigurationError: the file that should hold it cannot be read.
     """
     environ = os.environ if environ is None else environ
-    found = _configured(host, config.providers.get(host.id, ProviderConfig()), environ)
-    found = found or _of_environment(host, environ)
-    if found is None and host.key_required:
+    settings = config.providers.get(host.id, ProviderConfig())
+    found = _configured(host, settings, environ)
+    if found is None and not _chosen(host, settings):
+        found = _of_environment(host, environ)
+    if found is None and host.key_required and host.platform is None:
         names = " or ".join((*host.key_variables, *host.token_variables))
         variable = f"set {names} in the environment, or " if names else "set "
         raise MissingCredentialError(
@@ -45,12 +52,27 @@ def credential_for(
     return found
 
 
+def _chosen(host: Host, settings: ProviderConfig) -> bool:
+    """Whether the configuration asks for the platform's credentials."""
+    return host.platform is not None and any(
+        settings.options.get(name) for name in host.platform.choices
+    )
+
+
+def logins_folder() -> Path:
+    """Where logins are kept."""
+    return platformdirs.user_data_path("aisopod") / "logins"
+
+
 def has_credential(host: Host, config: Config, environ: Mapping[str, str] | None = None) -> bool:
     """Whether there is a credential for the host, without complaining."""
+    environ = os.environ if environ is None else environ
     try:
-        return credential_for(host, config, environ) is not None
+        if credential_for(host, config, environ) is not None:
+            return True
     except ConfigurationError:
         return False
+    return host.platform is not None and host.platform.present(environ, logins_folder())
 
 
 def _configured(
@@ -109,6 +131,8 @@ def _of_environment(host: Host, environ: Mapping[str, str]) -> Credential | None
 def base_url_for(host: Host, config: Config, environ: Mapping[str, str] | None = None) -> str:
     """Where the host answers: the configuration's address, the environment's, its own.
 
+    Empty where its platform decides.
+
     Raises:
         ConfigurationError: there is none, or it is no http or https URL; names what to set.
     """
@@ -120,6 +144,8 @@ def base_url_for(host: Host, config: Config, environ: Mapping[str, str] | None =
         if not url and environ.get(name, "").strip():
             place, url = name, environ[name].strip()
     url = url or host.base_url
+    if not url and host.platform is not None:
+        return ""
     if not url:
         names = " or ".join((*host.base_url_variables, place))
         raise ConfigurationError(f"{host.name} has no common address: set {names}")
@@ -172,7 +198,9 @@ def options_for(
         if (value := environ.get(name, "").strip())
     }
     settings = config.providers.get(host.id, ProviderConfig())
-    known = {*host.option_headers, *host.option_variables, *host.option_defaults}
+    known = {
+        *host.options, *host.option_headers, *host.option_variables, *host.option_defaults
+    }  # fmt: skip
     for option in settings.options:
         if option not in known:
             near = difflib.get_close_matches(option, known, n=1)

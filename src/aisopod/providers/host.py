@@ -1,7 +1,9 @@
 """A host: who serves a dialect, where, and with which credential. A value, no behaviour."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from pathlib import Path
+from typing import Any, Literal, Protocol
+from urllib.parse import quote
 
 import msgspec
 
@@ -10,9 +12,11 @@ from aisopod.types import HttpRequest, ModelInfo, PullProgress, Secret
 
 __all__ = [
     "Credential",
+    "CredentialSource",
     "Host",
     "Listing",
     "Page",
+    "Platform",
     "Pulling",
     "TokenCounting",
     "bearer",
@@ -25,11 +29,54 @@ class Credential(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         secret: the key or token.
-        kind: an API key, or a bearer token of an OAuth flow.
+        kind: an API key, a bearer token, or a platform's own keys.
+        headers: headers that go with it, such as the project that pays.
     """
 
     secret: Secret
-    kind: Literal["api_key", "token"] = "api_key"
+    kind: Literal["api_key", "token", "aws"] = "api_key"
+    headers: Mapping[str, str] = {}
+
+    @property
+    def secrets(self) -> list[str]:
+        """What must never be shown."""
+        return [self.secret.reveal()]
+
+
+class CredentialSource(Protocol):
+    """Finds credentials that expire, and renews them in time."""
+
+    async def credential(self) -> Credential:
+        """One that is good for the next minutes. However many wait, one looks it up.
+
+        Raises:
+            MissingCredentialError: there is none; the message names what to set or call.
+            AuthenticationError: there was one, and it cannot be renewed; names the remedy.
+            TransportError: who renews it could not be reached.
+        """
+
+    def refused(self, credential: Credential) -> bool:
+        """The provider refused this one: whether asking again may give a better one."""
+
+
+class Platform(msgspec.Struct, frozen=True, kw_only=True):
+    """A cloud that finds credentials and addresses by rules of its own.
+
+    Attributes:
+        present: the environment's variables to whether they or the usual files offer a way in;
+            asks no network.
+        settle: the host's options to the same with what the platform's own settings tell, such
+            as `region` or `project`, and with the addresses `base_url` and, where it differs,
+            `listing_url` that follow from them. Given options win. Raises ConfigurationError with
+            the remedy for what is missing.
+        open: settled options, and the folder where logins are kept, to the source of credentials.
+        choices: options that ask for this source even where a variable holds a key.
+    """
+
+    present: Callable[[Mapping[str, str], Path], bool]
+    settle: Callable[[Mapping[str, str]], Mapping[str, str]]
+    open: Callable[[Mapping[str, str], Path], CredentialSource]
+    choices: tuple[str, ...] = ()
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,6 +98,8 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
         path: path and query of the first page.
         parse: a page's body and the provider's id to a Page.
         cursor_query: name of the query parameter that takes the cursor.
+        also: a second listing, where one tells only half.
+        join: the models of both to the models that there are.
         detail_path: path of the call that describes one model; empty where there is none.
         encode_detail: a model's name to that call's body.
         parse_detail: its answer, the model's name and the provider's id to a ModelInfo.
@@ -59,6 +108,8 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
     path: str
     parse: Callable[[bytes, str], Page]
     cursor_query: str = ""
+    also: "Listing | None" = None
+    join: Callable[[list[ModelInfo], list[ModelInfo]], list[ModelInfo]] | None = None
     detail_path: str = ""
     encode_detail: Callable[[str], bytes] | None = None
     parse_detail: Callable[[bytes, str, str], ModelInfo] | None = None
@@ -68,13 +119,13 @@ class TokenCounting(msgspec.Struct, frozen=True, kw_only=True):
     """How the provider counts a request's tokens.
 
     Attributes:
-        path: path of the call.
-        encode: makes its body of a chat body.
+        path: path of the call; `{model}` is put in.
+        encode: makes its body of a chat body and the model's name.
         parse: reads the number of input tokens from the answer.
     """
 
     path: str
-    encode: Callable[[bytes], bytes]
+    encode: Callable[[bytes, str], bytes]
     parse: Callable[[bytes], int]
 
 
@@ -113,6 +164,11 @@ def bearer(request: HttpRequest, credential: Credential) -> Mapping[str, str]:  
     return {"authorization": f"Bearer {credential.secret.reveal()}"}
 
 
+def quoted(model: str) -> str:
+    """A model's name as most hosts have it in a path."""
+    return quote(model, safe=":")
+
+
 class Host(msgspec.Struct, frozen=True, kw_only=True):
     """One provider, described by data.
 
@@ -123,6 +179,7 @@ class Host(msgspec.Struct, frozen=True, kw_only=True):
         base_url: where it answers; empty where every user has an address of their own.
         chat_path: path of the chat call; `{model}` and the host's options are put in.
         stream_path: the same for a streamed answer, where it differs.
+        model_path: a model's name as the path has it.
         listing: how models are listed; None where they cannot be.
         token_counting: how tokens are counted; None where they cannot be.
         pulling: how models are downloaded; None where they are not.
@@ -130,8 +187,10 @@ class Host(msgspec.Struct, frozen=True, kw_only=True):
         token_variables: the same for a bearer token.
         base_url_variables: the same for the base URL.
         key_required: whether it answers without a credential.
+        platform: who finds credentials and addresses, where they are not just configured.
         authorize: request and credential to the headers that carry it.
         headers: headers that every request has; names in lower case.
+        options: names of further options.
         option_headers: options that become headers, by the option's name.
         option_variables: environment variables for options, by the option's name.
         option_defaults: options with a default, such as an API version.
@@ -148,6 +207,8 @@ class Host(msgspec.Struct, frozen=True, kw_only=True):
     base_url: str = ""
     chat_path: str
     stream_path: str = ""
+    model_path: Callable[[str], str] = quoted
+    platform: Platform | None = None
     listing: Listing | None = None
     token_counting: TokenCounting | None = None
     pulling: Pulling | None = None
@@ -157,6 +218,7 @@ class Host(msgspec.Struct, frozen=True, kw_only=True):
     key_required: bool = True
     authorize: Callable[[HttpRequest, Credential], Mapping[str, str]] = bearer
     headers: Mapping[str, str] = {}
+    options: tuple[str, ...] = ()
     option_headers: Mapping[str, str] = {}
     option_variables: Mapping[str, str] = {}
     option_defaults: Mapping[str, str] = {}

@@ -23,7 +23,7 @@ from aisopod.errors import (
 )
 from aisopod.normalise import validate
 from aisopod.providers.exchange import MAX_BODY_BYTES, PLAIN_TOTAL_SECONDS, Exchange
-from aisopod.providers.host import Credential, Host, joined_headers
+from aisopod.providers.host import Credential, CredentialSource, Host, Listing, joined_headers
 from aisopod.transport import Response, Transport
 from aisopod.types import (
     ChatCompletionChunk,
@@ -45,7 +45,7 @@ class Provider:
     Args:
         host: who is called.
         transport: what carries the bytes.
-        credential: what requests are signed with; None where the host needs none.
+        credential: what requests are signed with, or who finds it; None where the host needs none.
         base_url: where the host answers, in place of its own address.
         headers: headers for every request.
         options: the host's own options, such as an organisation or an API version.
@@ -58,7 +58,7 @@ class Provider:
         host: Host,
         transport: Transport,
         *,
-        credential: Credential | None = None,
+        credential: Credential | CredentialSource | None = None,
         base_url: str | None = None,
         headers: Mapping[str, str] | None = None,
         options: Mapping[str, str] | None = None,
@@ -85,8 +85,6 @@ class Provider:
         self._headers.update(own)
         # A header that someone configured may be a gateway's credential; short ones are words.
         self._secrets = [value for value in own.values() if len(value) >= 8]
-        if credential is not None:
-            self._secrets.append(credential.secret.reveal())
 
     def __repr__(self) -> str:
         return f"Provider({self.id!r}, base_url={self.base_url!r})"
@@ -135,16 +133,20 @@ class Provider:
                 value=self.id,
                 remedy="Name the model that you want",
             )
+        return await self._listed(listing)
+
+    async def _listed(self, listing: Listing) -> list[ModelInfo]:
         models: list[ModelInfo] = []
-        path = listing.path
-        while True:
-            body = await self._call(self._request("GET", path))
-            page = listing.parse(body, self.id)
+        path: str | None = listing.path
+        while path:
+            page = listing.parse(await self._call(self._request("GET", path)), self.id)
             models.extend(page.models)
-            if not page.cursor:
-                return models
             joint = "&" if "?" in listing.path else "?"
-            path = f"{listing.path}{joint}{listing.cursor_query}={quote(page.cursor, safe='')}"
+            query = f"{joint}{listing.cursor_query}={quote(page.cursor or '', safe='')}"
+            path = listing.path + query if page.cursor else None
+        if listing.also is None or listing.join is None:
+            return models
+        return listing.join(models, await self._listed(listing.also))
 
     async def show_model(self, model: str) -> ModelInfo:
         """What the provider tells of one model: by its own call for that, or from the listing.
@@ -182,8 +184,9 @@ class Provider:
             )
         validate(request)
         encoded = self.host.codec.encode(request, self._target(request.model))
-        body = counting.encode(encoded.body)
-        http = self._request("POST", counting.path, body=body, headers=encoded.headers)
+        body = counting.encode(encoded.body, request.model)
+        path = self._path(counting.path, request.model)
+        http = self._request("POST", path, body=body, headers=encoded.headers)
         return counting.parse(await self._call(http, request.model))
 
     async def health_check(self) -> ProviderHealth:
@@ -247,7 +250,7 @@ class Provider:
         path = self.host.chat_path
         if request.stream and self.host.stream_path:
             path = self.host.stream_path
-        path = path.replace("{model}", quote(request.model, safe=":"))
+        path = self._path(path, request.model)
         # Compressed streams arrive in the compressor's steps, not the model's.
         headers = {"accept-encoding": "identity"} if request.stream else {}
         return self._request(
@@ -263,19 +266,48 @@ class Provider:
         headers: Mapping[str, str] | None = None,
     ) -> HttpRequest:
         for name, value in self._options.items():
-            path = path.replace(f"{{{name}}}", quote(value, safe=""))
-        request = HttpRequest(method=method, url=self.base_url + path, headers={}, body=body)
-        if self._credential is not None:
-            signed = self.host.authorize(request, self._credential)
-        elif self.host.key_required:
+            # What a platform settled as an address is one already.
+            given = value if name.endswith("_url") else quote(value, safe="")
+            path = path.replace(f"{{{name}}}", given)
+        if self._credential is None and self.host.key_required:
             names = " or ".join((*self.host.key_variables, *self.host.token_variables))
             raise MissingCredentialError(
                 f"{self.host.name} needs a key: set {names}, or api_key in the configuration"
             )
-        else:
-            signed = {}
+        return HttpRequest(
+            method=method,
+            url=path if path.startswith("http") else self.base_url + path,
+            headers=joined_headers(self._headers, headers or {}),
+            body=body,
+        )
+
+    def _path(self, path: str, model: str) -> str:
+        return path.replace("{model}", self.host.model_path(model))
+
+    async def _send(self, http: HttpRequest, limits: Timeouts) -> Response:
+        """Sign and send; a credential that was refused is renewed once, where it can be."""
+        source = self._credential
+        if source is None or isinstance(source, Credential):
+            return await self._sent(http, source, limits)
+        credential = await source.credential()
+        response = await self._sent(http, credential, limits)
+        if response.status == 401 and source.refused(credential):
+            response.close()
+            response = await self._sent(http, await source.credential(), limits)
+        return response
+
+    async def _sent(
+        self, http: HttpRequest, credential: Credential | None, limits: Timeouts
+    ) -> Response:
+        if credential is not None:
+            self._secrets += [each for each in credential.secrets if each not in self._secrets]
+            http = self._signed(http, credential)
+        return await self._transport.send(http, connect_timeout=limits.connect)
+
+    def _signed(self, http: HttpRequest, credential: Credential) -> HttpRequest:
+        headers = self.host.authorize(http, credential)
         return msgspec.structs.replace(
-            request, headers=joined_headers(self._headers, headers or {}, signed)
+            http, headers=joined_headers(http.headers, credential.headers, headers)
         )
 
     async def _open(
@@ -283,7 +315,7 @@ class Provider:
     ) -> Response:
         """Send and wait for the headers; a refusal becomes its error."""
         try:
-            response = await self._transport.send(http, connect_timeout=limits.connect)
+            response = await self._send(http, limits)
         except ConnectError as error:
             if self.host.connect_hint:
                 error.message += f"; {self.host.connect_hint}"

@@ -297,7 +297,8 @@ def test_the_counting_call_takes_the_prompt_only() -> None:
             encoded(
                 tools=[TOOL], stop=["x"], temperature=1, metadata={"user_id": "u"},
                 reasoning=Reasoning(effort="low"), extra={"service_tier": "auto"},
-            ).body
+            ).body,
+            "m",
         )
     )  # fmt: skip
     assert set(counted) == {"model", "messages", "tools", "thinking"}

@@ -92,7 +92,7 @@ _NOT_COUNTED = frozenset(
 )  # fmt: skip
 
 
-def count_body(body: bytes) -> bytes:
+def count_body(body: bytes, model: str) -> bytes:  # noqa: ARG001 - the body names it
     """A chat body as the token counting call takes it.
 
     https://docs.anthropic.com/en/api/messages-count-tokens.
