@@ -44,7 +44,7 @@ _HOMES = {
     "aisopod.types": (
         "CacheControl", "ChatCompletion", "ChatCompletionChunk", "ChatCompletionRequest",
         "DocumentPart", "Effort", "FinishReason", "Fold", "HttpRequest", "ImagePart",
-        "JsonSchema", "Message", "MessageDelta", "ModelInfo", "OnUnsupported", "OpaquePart",
+        "JsonSchema", "MediaPart", "Message", "MessageDelta", "ModelInfo", "OnUnsupported", "OpaquePart",
         "OpaqueTool", "Part", "ProviderHealth", "PullProgress", "RateLimit", "Reasoning",
         "ResponseInfo", "ResponseWarning", "Role", "Secret", "TextPart", "ThinkingPart",
         "Timeouts", "TokenUsage", "Tool", "ToolCall", "ToolCallDelta", "ToolChoice",

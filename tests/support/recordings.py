@@ -8,6 +8,8 @@ from typing import Any
 
 import msgspec
 
+from aisopod.types import ChatCompletionChunk, MessageDelta, ResponseInfo
+
 FOLDER = Path(
     os.environ.get(
         "AISOPOD_RECORDINGS",
@@ -68,3 +70,9 @@ def load(
         and (stream is None or recording.stream == stream)
         and (not wire or recording.fidelity == "wire")
     ]
+
+
+def opening(provider: str) -> ChatCompletionChunk:
+    """The chunk with which the engine begins every answer."""
+    info = ResponseInfo(provider=provider)
+    return ChatCompletionChunk(id="", model="", delta=MessageDelta(), info=info)

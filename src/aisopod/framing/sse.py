@@ -108,4 +108,8 @@ def _payload(event: bytes) -> bytes | None:
         for line in event.split(b"\n")
         if line.startswith(b"data:") or line == b"data"
     ]
+    if not lines and event.startswith(b"{"):
+        # No field of an event: services that fail in mid-stream write their error so, as it would
+        # stand in a plain answer. Google does; it is no valid event stream.
+        return event
     return b"\n".join(lines) if lines else None

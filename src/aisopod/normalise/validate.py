@@ -8,6 +8,7 @@ from aisopod.types import (
     DocumentPart,
     ImagePart,
     JsonSchema,
+    MediaPart,
     Message,
     OpaquePart,
     Part,
@@ -22,7 +23,8 @@ from aisopod.types import (
 __all__ = ["validate"]
 
 _ROLES = get_args(Role)
-_PARTS = (TextPart, ImagePart, DocumentPart, ThinkingPart, OpaquePart)
+_KINDS = {ImagePart: "image", DocumentPart: "document", MediaPart: "sound or film"}
+_PARTS = (TextPart, ImagePart, DocumentPart, MediaPart, ThinkingPart, OpaquePart)
 
 
 def validate(request: ChatCompletionRequest) -> None:
@@ -84,9 +86,9 @@ def _check_part(part: Part, path: str) -> None:
             "this is no content part",
             field=path,
             value=part,
-            remedy="Use TextPart, ImagePart, DocumentPart, ThinkingPart or OpaquePart",
+            remedy="Use TextPart, ImagePart, DocumentPart, MediaPart, ThinkingPart or OpaquePart",
         )
-    if not isinstance(part, ImagePart | DocumentPart):
+    if not isinstance(part, ImagePart | DocumentPart | MediaPart):
         return
     sources = [name for name in ("data", "url", "file_id") if getattr(part, name) is not None]
     if len(sources) != 1:
@@ -107,11 +109,11 @@ def _check_part(part: Part, path: str) -> None:
         _check_unknown_data(part, part.data, path)
 
 
-def _check_unknown_data(part: ImagePart | DocumentPart, data: bytes, path: str) -> None:
+def _check_unknown_data(part: ImagePart | DocumentPart | MediaPart, data: bytes, path: str) -> None:
     if not data:
         raise InvalidRequestError("is empty", field=f"{path}.data", remedy="Give the file's bytes")
-    if isinstance(part, ImagePart) or b"\x00" in data[:1024]:
-        kind = "image" if isinstance(part, ImagePart) else "document"
+    if not isinstance(part, DocumentPart) or b"\x00" in data[:1024]:
+        kind = _KINDS[type(part)]
         raise InvalidRequestError(
             f"the bytes are of no known {kind} type",
             field=f"{path}.media_type",

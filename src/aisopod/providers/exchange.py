@@ -186,6 +186,7 @@ class Exchange:
         headers = response.headers
         return ResponseInfo(
             status=response.status,
+            provider=self._target.provider,
             request_id=next(
                 (headers[name] for name in self._host.request_id_headers if name in headers), None
             ),

@@ -8,6 +8,7 @@ __all__ = [
     "CacheControl",
     "DocumentPart",
     "ImagePart",
+    "MediaPart",
     "OpaquePart",
     "Part",
     "TextPart",
@@ -34,12 +35,14 @@ class TextPart(msgspec.Struct, frozen=True, kw_only=True, tag="text"):
     Attributes:
         text: the text.
         citations: the provider's own citation objects for this text, kept as they came.
-        provider: who made `citations`; they go back to that provider only.
+        signature: proof of origin, where a provider signs text; sent back unaltered.
+        provider: who made `citations` and `signature`; they go back to that provider only.
         cache: a prompt-caching mark after this part.
     """
 
     text: str
     citations: list[dict[str, Any]] | None = None
+    signature: str | None = None
     provider: str | None = None
     cache: CacheControl | None = None
 
@@ -53,6 +56,8 @@ class ImagePart(msgspec.Struct, frozen=True, kw_only=True, tag="image"):
         file_id: id of a file uploaded to the provider.
         media_type: such as `image/png`; told from the bytes when None.
         detail: how closely to look (`auto`, `low`, `high`, `original`), where the wire has it.
+        signature: proof of origin, where a provider signs the images that its model makes.
+        provider: who made `signature`; it goes back to that provider only.
         cache: a prompt-caching mark after this part.
     """
 
@@ -61,6 +66,8 @@ class ImagePart(msgspec.Struct, frozen=True, kw_only=True, tag="image"):
     file_id: str | None = None
     media_type: str | None = None
     detail: str | None = None
+    signature: str | None = None
+    provider: str | None = None
     cache: CacheControl | None = None
 
     @classmethod
@@ -109,6 +116,34 @@ class DocumentPart(msgspec.Struct, frozen=True, kw_only=True, tag="document"):
             return cls(data=file.read(), **{"name": name, **fields})
 
 
+class MediaPart(msgspec.Struct, frozen=True, kw_only=True, tag="media"):
+    """Sound or film, by its bytes, by URL, or by the provider's file id.
+
+    Attributes:
+        data: the file's bytes.
+        url: an `https:` URL.
+        file_id: id of a file uploaded to the provider, or its address in the provider's storage.
+        media_type: such as `audio/mpeg` or `video/mp4`; told from the bytes when None.
+        cache: a prompt-caching mark after this part.
+    """
+
+    data: bytes | None = None
+    url: str | None = None
+    file_id: str | None = None
+    media_type: str | None = None
+    cache: CacheControl | None = None
+
+    @classmethod
+    def from_file(cls, path: str, **fields: Any) -> Self:
+        """Read sound or film from a file.
+
+        Raises:
+            OSError: the file cannot be read.
+        """
+        with open(path, "rb") as file:  # noqa: PTH123 - this room does not import pathlib
+            return cls(data=file.read(), **fields)
+
+
 class ThinkingPart(msgspec.Struct, frozen=True, kw_only=True, tag="thinking"):
     """A model's reasoning, with what its provider needs to recognise it again.
 
@@ -139,7 +174,7 @@ class OpaquePart(msgspec.Struct, frozen=True, kw_only=True, tag="opaque"):
     data: Any
 
 
-Part = TextPart | ImagePart | DocumentPart | ThinkingPart | OpaquePart
+Part = TextPart | ImagePart | DocumentPart | MediaPart | ThinkingPart | OpaquePart
 
 _SIGNATURES: tuple[tuple[bytes, str], ...] = (
     (b"\x89PNG\r\n\x1a\n", "image/png"),
@@ -147,14 +182,30 @@ _SIGNATURES: tuple[tuple[bytes, str], ...] = (
     (b"GIF87a", "image/gif"),
     (b"GIF89a", "image/gif"),
     (b"%PDF-", "application/pdf"),
+    (b"ID3", "audio/mpeg"),
+    (b"\xff\xfb", "audio/mpeg"),
+    (b"fLaC", "audio/flac"),
+    (b"OggS", "audio/ogg"),
+    (b"\x1a\x45\xdf\xa3", "video/webm"),
+    (b"FLV\x01", "video/x-flv"),
 )
+# Containers that tell what they hold at byte 8: RIFF files, and ISO media with `ftyp` at byte 4.
+_RIFF = {b"WEBP": "image/webp", b"WAVE": "audio/wav", b"AVI ": "video/x-msvideo"}
+_ISO = {
+    b"heic": "image/heic",
+    b"mif1": "image/heif",
+    b"M4A ": "audio/mp4",
+    b"qt  ": "video/quicktime",
+}
 
 
 def sniff_media_type(data: bytes) -> str | None:
-    """The media type that the first bytes tell: PNG, JPEG, GIF, WebP or PDF; else None."""
+    """The media type that the first bytes tell, of the common images, sounds, films and PDF."""
     for signature, media_type in _SIGNATURES:
         if data.startswith(signature):
             return media_type
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return "image/webp"
+    if data[:4] == b"RIFF":
+        return _RIFF.get(data[8:12])
+    if data[4:8] == b"ftyp":
+        return _ISO.get(data[8:12], "video/mp4")
     return None

@@ -65,6 +65,7 @@ class ResponseInfo(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         status: HTTP status.
+        provider: id of the provider that answered.
         request_id: the provider's id of the exchange.
         rate_limits: what the headers said, by name.
         headers: all response headers, names in lower case.
@@ -73,6 +74,7 @@ class ResponseInfo(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     status: int = 200
+    provider: str | None = None
     request_id: str | None = None
     rate_limits: dict[str, RateLimit] = {}
     headers: dict[str, Any] = {}

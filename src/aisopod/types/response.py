@@ -133,7 +133,7 @@ class Fold:
 
     __slots__ = (
         "_calls", "_finish", "_id", "_info", "_logprobs", "_metadata", "_model", "_parts",
-        "_pieces", "_raw_finish", "_refusal", "_thinking", "_usage", "_warnings",
+        "_pieces", "_provider", "_raw_finish", "_refusal", "_thinking", "_usage", "_warnings",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -151,6 +151,7 @@ class Fold:
         self._logprobs: list[Any] | None = None
         self._metadata: dict[str, Any] = {}
         self._info: ResponseInfo | None = None
+        self._provider: str | None = None
 
     def add(self, chunk: ChatCompletionChunk) -> None:
         """Take in the next chunk."""
@@ -208,10 +209,17 @@ class Fold:
     def _end_run(self) -> None:
         """Close the open run of text or thinking, if there is one."""
         if self._pieces:
-            text = "".join(self._pieces)
-            self._parts.append(ThinkingPart(text=text) if self._thinking else TextPart(text=text))
+            self._parts.append(self._run())
             self._pieces.clear()
         self._thinking = False
+
+    def _run(self) -> Part:
+        text = "".join(self._pieces)
+        return (
+            ThinkingPart(text=text, provider=self._provider)
+            if self._thinking
+            else TextPart(text=text)
+        )
 
     def _add_facts(self, chunk: ChatCompletionChunk) -> None:
         if not self._id:
@@ -225,6 +233,7 @@ class Fold:
             self._raw_finish = chunk.raw_finish_reason or self._raw_finish
         if chunk.info is not None:
             self._info = chunk.info
+            self._provider = chunk.info.provider
         if chunk.logprobs is not None:
             self._logprobs = (self._logprobs or []) + chunk.logprobs
         if chunk.warnings is not None:
@@ -236,8 +245,7 @@ class Fold:
         """The response as far as it has come."""
         parts = list(self._parts)
         if self._pieces:
-            run = "".join(self._pieces)
-            parts.append(ThinkingPart(text=run) if self._thinking else TextPart(text=run))
+            parts.append(self._run())
         calls = [self._calls[index].build(len(parts)) for index in sorted(self._calls)]
         return ChatCompletion(
             id=self._id,

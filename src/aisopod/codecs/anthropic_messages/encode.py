@@ -5,8 +5,9 @@ from typing import Any
 import msgspec
 
 from aisopod.codecs.anthropic_messages.families import Family, family_of
-from aisopod.codecs.anthropic_messages.messages import cache_control, encode_messages, sound
+from aisopod.codecs.anthropic_messages.messages import cache_control, encode_messages
 from aisopod.codecs.codec import Encoded, Notes, Target
+from aisopod.codecs.text import encode_json
 from aisopod.errors import InvalidRequestError
 from aisopod.types import (
     ChatCompletionRequest,
@@ -35,8 +36,6 @@ _BUDGETS = {
 }
 _INTERLEAVED = "interleaved-thinking-2025-05-14"
 
-_encode = msgspec.json.Encoder().encode
-
 
 def encode(request: ChatCompletionRequest, target: Target) -> Encoded:
     """The body of a request, what it needs of headers, and what could not be carried.
@@ -62,25 +61,7 @@ def encode(request: ChatCompletionRequest, target: Target) -> Encoded:
     _format(body, request, family, notes)
     _rest(body, request, notes)
     body.update(request.extra)
-    return Encoded(body=_bytes(body, notes), headers=headers, warnings=notes.warnings)
-
-
-def _bytes(body: Body, notes: Notes) -> bytes:
-    try:
-        return _encode(body)
-    except UnicodeEncodeError:
-        notes.warn("lone_surrogates", "halves of characters that no wire carries were replaced")
-        return _encode(_cleaned(body))
-
-
-def _cleaned(value: Any) -> Any:  # noqa: ANN401 - any JSON value
-    if isinstance(value, str):
-        return sound(value)
-    if isinstance(value, list):
-        return [_cleaned(entry) for entry in value]
-    if isinstance(value, dict):
-        return {_cleaned(name): _cleaned(entry) for name, entry in value.items()}
-    return value
+    return Encoded(body=encode_json(body, notes), headers=headers, warnings=notes.warnings)
 
 
 # What the counting call does not take: every other field of a chat body it does.
@@ -98,7 +79,9 @@ def count_body(body: bytes, model: str) -> bytes:  # noqa: ARG001 - the body nam
     https://docs.anthropic.com/en/api/messages-count-tokens.
     """
     fields: Body = msgspec.json.decode(body)
-    return _encode({name: value for name, value in fields.items() if name not in _NOT_COUNTED})
+    return msgspec.json.encode(
+        {name: value for name, value in fields.items() if name not in _NOT_COUNTED}
+    )
 
 
 def _default_max_tokens(request: ChatCompletionRequest, family: Family) -> int:

@@ -10,11 +10,13 @@ from typing import Any
 import msgspec
 
 from aisopod.codecs.codec import Notes
+from aisopod.codecs.text import sound
 from aisopod.errors import InvalidRequestError
 from aisopod.types import (
     CacheControl,
     DocumentPart,
     ImagePart,
+    MediaPart,
     Message,
     OpaquePart,
     Part,
@@ -24,7 +26,7 @@ from aisopod.types import (
     sniff_media_type,
 )
 
-__all__ = ["cache_control", "encode_messages", "sound"]
+__all__ = ["cache_control", "encode_messages"]
 
 Block = dict[str, Any]
 
@@ -82,14 +84,6 @@ def cache_control(mark: CacheControl, notes: Notes) -> Block:
     return {"type": "ephemeral", **({"ttl": mark.ttl} if mark.ttl else {})}
 
 
-def sound(text: str) -> str:
-    """A text without lone halves of UTF-16 pairs: joined where both stand, replaced where not.
-
-    They come of texts that were cut between the halves; no UTF-8 can be made of them.
-    """
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
 def _blocks(message: Message, index: int, ids: dict[str, str], notes: Notes) -> list[Block]:
     if message.role == "tool":
         blocks = [_result(message, index, ids, notes)]
@@ -101,7 +95,7 @@ def _blocks(message: Message, index: int, ids: dict[str, str], notes: Notes) -> 
 def _system(message: Message, index: int, notes: Notes) -> list[Block]:
     """The wire's system is text; what else stands there is not quietly lost."""
     for position, part in enumerate(message.parts):
-        if isinstance(part, ImagePart | DocumentPart):
+        if isinstance(part, ImagePart | DocumentPart | MediaPart):
             notes.refuse(
                 f"messages[{index}].content[{position}]",
                 type(part).__name__,
@@ -151,6 +145,9 @@ def _part(part: Part, message: Message, index: int, path: str, notes: Notes) -> 
             )
         case DocumentPart():
             return _marked(_document(part, path), part.cache, notes)
+        case MediaPart():
+            notes.refuse(path, part.media_type, "the wire takes no sound and no film",
+                         "Send a transcript or single frames")  # fmt: skip
         case ThinkingPart():
             return _thinking(part, message, index, notes)
         case OpaquePart():

@@ -7,12 +7,14 @@ from typing import Any
 import msgspec
 
 from aisopod.codecs.codec import Encoded, Notes, Target
+from aisopod.codecs.text import encode_json
 from aisopod.errors import InvalidRequestError
 from aisopod.types import (
     ChatCompletionRequest,
     DocumentPart,
     ImagePart,
     JsonSchema,
+    MediaPart,
     Message,
     OpaquePart,
     OpaqueTool,
@@ -33,8 +35,6 @@ _DATA_URL = re.compile(r"data:([^;,]+)?;base64,(.*)", re.DOTALL)
 _LEVELS = re.compile(r"(^|/)gpt-oss")
 _LEVEL = {"minimal": "low", "low": "low", "medium": "medium", "high": "high", "xhigh": "high",
           "max": "high"}  # fmt: skip
-
-_encode = msgspec.json.Encoder().encode
 
 
 def encode(request: ChatCompletionRequest, target: Target) -> Encoded:
@@ -65,7 +65,7 @@ def encode(request: ChatCompletionRequest, target: Target) -> Encoded:
     _thinking(body, request, notes)
     _refusals(request, notes)
     body.update(extra)
-    return Encoded(body=_encode(body), warnings=notes.warnings)
+    return Encoded(body=encode_json(body, notes), warnings=notes.warnings)
 
 
 def _options(request: ChatCompletionRequest) -> Body:
@@ -98,6 +98,9 @@ def _message(message: Message, index: int, names: dict[str, str], notes: Notes) 
                 images.append(_image(part, path, notes))
             case DocumentPart():
                 texts.append(_document(part, path, index, notes))
+            case MediaPart():
+                notes.refuse(path, part.media_type, "the wire takes no sound and no film",
+                             "Send a transcript or single frames")  # fmt: skip
             case ThinkingPart():
                 thinking.append(_thought(part, index, notes))
             case OpaquePart():

@@ -13,6 +13,7 @@ from aisopod.codecs.codec import Encoded, Notes, Target
 from aisopod.codecs.openai_chat.families import Family, find_family
 from aisopod.codecs.openai_chat.messages import encode_messages
 from aisopod.codecs.openai_chat.quirks import Quirks
+from aisopod.codecs.text import encode_json
 from aisopod.errors import InvalidRequestError, UnsupportedFeatureError
 from aisopod.types import ChatCompletionRequest, JsonSchema, OpaqueTool, Tool, ToolChoice
 
@@ -61,7 +62,7 @@ def encode(request: ChatCompletionRequest, target: Target) -> Encoded:
         **_streaming(request, quirks),
         **request.extra,
     }
-    return Encoded(body=msgspec.json.encode(body), warnings=asked.notes.warnings)
+    return Encoded(body=encode_json(body, asked.notes), warnings=asked.notes.warnings)
 
 
 def _check_extra(extra: dict[str, Any]) -> None:

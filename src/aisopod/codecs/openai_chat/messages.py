@@ -19,6 +19,7 @@ from aisopod.types import (
     ChatCompletionRequest,
     DocumentPart,
     ImagePart,
+    MediaPart,
     Message,
     OpaquePart,
     Part,
@@ -31,6 +32,7 @@ from aisopod.types import (
 __all__ = ["encode_messages"]
 
 _IMAGES = ("image/png", "image/jpeg", "image/webp", "image/gif")
+_AUDIO = {"audio/mpeg": "mp3", "audio/mp3": "mp3", "audio/wav": "wav", "audio/x-wav": "wav"}
 _IN_PLACE = frozenset({"role", "content", "tool_calls", "tool_call_id"})
 
 
@@ -175,7 +177,7 @@ class _Writer:
             path = f"messages[{index}].content[{number}]"
             if isinstance(part, TextPart):
                 texts.append(part)
-            elif isinstance(part, ImagePart | DocumentPart):
+            elif isinstance(part, ImagePart | DocumentPart | MediaPart):
                 shown.extend(self._content(part, path, index))
             else:
                 self._notes.warn(
@@ -222,6 +224,8 @@ class _Writer:
                 parts = [self._image(part, path)]
             case DocumentPart():
                 parts = self._document(part, path, index)
+            case MediaPart():
+                parts = [self._audio(part, path)]
             case _:
                 return []
         self._mark_last(parts, part.cache)
@@ -253,6 +257,18 @@ class _Writer:
             )
         detail = {"detail": part.detail} if part.detail else {}
         return {"type": "image_url", "image_url": {"url": url, **detail}}
+
+    def _audio(self, part: MediaPart, path: str) -> dict[str, Any]:
+        media_type = part.media_type or sniff_media_type(part.data or b"") or ""
+        form = _AUDIO.get(media_type)
+        if form is None or part.data is None:
+            self._notes.refuse(
+                path, media_type or part.url or part.file_id,
+                "Chat Completions takes sound as the bytes of an MP3 or WAV file, and no film",
+                "Give those, or a transcript",
+            )  # fmt: skip
+        data = base64.b64encode(part.data or b"").decode()
+        return {"type": "input_audio", "input_audio": {"data": data, "format": form}}
 
     def _document(self, part: DocumentPart, path: str, index: int) -> list[dict[str, Any]]:
         if part.citations:

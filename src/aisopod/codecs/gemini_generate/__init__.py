@@ -1,0 +1,20 @@
+"""Google's generateContent dialect: https://ai.google.dev/api/generate-content."""
+
+from aisopod.codecs.codec import Codec
+from aisopod.codecs.gemini_generate.decode import GenerateDecoder, decode
+from aisopod.codecs.gemini_generate.encode import encode
+from aisopod.codecs.gemini_generate.errors import decode_error, rate_limits
+from aisopod.codecs.gemini_generate.quirks import Quirks
+from aisopod.framing import SseFraming
+
+__all__ = ["Quirks", "codec"]
+
+codec = Codec(
+    dialect="gemini_generate",
+    framing=SseFraming,
+    encode=encode,
+    stream_decoder=GenerateDecoder,
+    decode=decode,
+    decode_error=decode_error,
+    rate_limits=rate_limits,
+)

@@ -1,0 +1,374 @@
+"""Events and plain bodies to chunks.
+
+Source: https://ai.google.dev/api/generate-content. The parts of a stream are pieces: text goes on
+until a part of another kind, or one with a signature. No event says that the stream has ended.
+"""
+
+import base64
+import binascii
+from typing import Any
+
+import msgspec
+
+from aisopod.codecs.codec import Target
+from aisopod.codecs.gemini_generate.calls import Calls
+from aisopod.codecs.gemini_generate.errors import blocked_error, decode_error
+from aisopod.codecs.gemini_generate.schema import Blob, Candidate, Response, Usage
+from aisopod.codecs.gemini_generate.schema import Part as WirePart
+from aisopod.errors import ContentFilterError, ProtocolError, StreamInterruptedError
+from aisopod.types import (
+    ChatCompletionChunk,
+    FinishReason,
+    ImagePart,
+    MessageDelta,
+    OpaquePart,
+    Part,
+    ResponseWarning,
+    TextPart,
+    ThinkingPart,
+    TokenUsage,
+    ToolCallDelta,
+    fold,
+)
+
+__all__ = ["GenerateDecoder", "decode"]
+
+_DIALECT = "gemini_generate"
+_EMPTY = MessageDelta()
+_BOUNDARY = TextPart(text="")
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)
+
+_decode_response = msgspec.json.Decoder(Response).decode
+_decode_object = msgspec.json.Decoder(dict[str, Any]).decode
+_decode_any = msgspec.json.Decoder().decode
+
+_FINISH: dict[str, FinishReason] = {
+    "STOP": "stop",
+    "MAX_TOKENS": "length",
+    "SAFETY": "content_filter",
+    "RECITATION": "content_filter",
+    "BLOCKLIST": "content_filter",
+    "PROHIBITED_CONTENT": "content_filter",
+    "SPII": "content_filter",
+    "IMAGE_SAFETY": "content_filter",
+    "IMAGE_PROHIBITED_CONTENT": "content_filter",
+    "IMAGE_RECITATION": "content_filter",
+    "LANGUAGE": "content_filter",
+    "MODEL_ARMOR": "content_filter",
+    "ESCALATION": "content_filter",
+    "MALFORMED_FUNCTION_CALL": "error",
+    "UNEXPECTED_TOOL_CALL": "error",
+    "TOO_MANY_TOOL_CALLS": "error",
+    "MISSING_THOUGHT_SIGNATURE": "error",
+    "MALFORMED_RESPONSE": "error",
+    "CONTINUATION": "pause",
+}
+_READ = frozenset(Response.__struct_fields__) - {"usageMetadata"}
+_READ_OF_CANDIDATE = frozenset({"content", "finishReason", "index", "logprobsResult"})
+_DATA = ("text", "functionCall", "inlineData")
+_SIDE = frozenset(
+    {"thought", "thoughtSignature", "mediaResolution", "videoMetadata", "partMetadata"}
+)
+_CUT = ResponseWarning(
+    rule="tool_call_cut",
+    message="the answer was cut at its length limit: a tool call may be missing or incomplete",
+)
+_REFUSED_CALL = ResponseWarning(
+    rule="unexpected_tool_call",
+    message="the service found fault with the tool calls: see raw_finish_reason",
+)
+_MORE_CANDIDATES = ResponseWarning(
+    rule="more_candidates", message="only the first candidate is read: ask once for each"
+)
+
+
+class GenerateDecoder:
+    """Reads one streamed response.
+
+    Attributes:
+        done: never true: only the body's end tells.
+    """
+
+    __slots__ = (
+        "_blocked", "_calls", "_finished", "_id", "_model", "_others", "_provider", "_started", "done",
+    )  # fmt: skip
+
+    def __init__(self, target: Target) -> None:
+        self.done = False
+        self._provider = target.provider
+        self._id = ""
+        self._model = ""
+        self._calls = Calls(target.provider)
+        self._started = False
+        self._finished = False
+        self._others = False
+        self._blocked: ContentFilterError | None = None
+
+    def feed(self, frame: bytes) -> ChatCompletionChunk | None:
+        """Take in an event; give the chunk it makes, or None for one without content.
+
+        Raises:
+            ProviderError: the provider reports an error inside the stream.
+            ProtocolError: the event cannot be read.
+        """
+        try:
+            response = _decode_response(frame)
+        except _UNREADABLE as error:
+            raise _unreadable(str(error), frame) from error
+        candidates = response.candidates
+        if candidates and len(candidates) == 1 and response.promptFeedback is None:
+            candidate = candidates[0]
+            content = candidate.content
+            if (
+                content is not None
+                and content.parts
+                and len(content.parts) == 1
+                and candidate.finishReason is None
+                and self._started
+                and not _is_noted(candidate)
+            ):
+                part = content.parts[0]
+                text = part.text
+                if text and part.thoughtSignature is None:
+                    usage = response.usageMetadata
+                    return ChatCompletionChunk(
+                        id=self._id,
+                        model=self._model,
+                        delta=MessageDelta(thinking=text)
+                        if part.thought
+                        else MessageDelta(content=text),
+                        usage=None if usage is None else _usage(usage),
+                    )
+        return self._read(response, frame)
+
+    def close(self) -> ChatCompletionChunk | None:
+        """The body has ended.
+
+        Raises:
+            ContentFilterError: the prompt was blocked.
+            StreamInterruptedError: it ended without a finish reason.
+        """
+        if self._blocked is not None:
+            raise self._blocked
+        if not self._finished:
+            raise StreamInterruptedError(
+                "the stream ended without a finish reason", provider=self._provider
+            )
+        return None
+
+    def _read(self, response: Response, frame: bytes) -> ChatCompletionChunk | None:
+        """Everything but the common piece of text."""
+        if response.error is not None:
+            raise decode_error(None, {}, frame)
+        whole = _decode_object(frame)
+        if not whole:
+            return None
+        if response.candidates is None and response.usageMetadata is None:
+            self._check_answer(response, whole, frame)
+        self._started = True
+        self._id = response.responseId or self._id
+        self._model = response.modelVersion or self._model
+        candidate, raw = self._first(response, whole)
+        delta = self._delta(candidate, raw, frame) if candidate else _EMPTY
+        finish, warnings = self._finish(candidate)
+        if self._others:
+            warnings = [*warnings, _MORE_CANDIDATES]
+            self._others = False
+        usage = response.usageMetadata
+        return ChatCompletionChunk(
+            id=self._id,
+            model=self._model,
+            delta=delta,
+            finish_reason=finish,
+            raw_finish_reason=candidate.finishReason if candidate else None,
+            usage=None if usage is None else _usage(usage),
+            logprobs=[raw["logprobsResult"]] if "logprobsResult" in raw else None,
+            metadata=_metadata(whole, raw),
+            warnings=warnings or None,
+        )
+
+    def _check_answer(self, response: Response, whole: dict[str, Any], frame: bytes) -> None:
+        """An event without candidates and counts blocks the prompt, or is no answer at all."""
+        if response.promptFeedback is None and not response.responseId:
+            raise _unreadable("this is no answer", frame)
+        self._note_block(whole)
+
+    def _note_block(self, whole: dict[str, Any]) -> None:
+        feedback = whole.get("promptFeedback")
+        if isinstance(feedback, dict) and feedback.get("blockReason"):
+            self._blocked = blocked_error(feedback, whole)
+
+    def _first(
+        self, response: Response, whole: dict[str, Any]
+    ) -> tuple[Candidate | None, dict[str, Any]]:
+        """The first candidate, as struct and as object."""
+        found: Candidate | None = None
+        raw: dict[str, Any] = {}
+        for place, candidate in enumerate(response.candidates or ()):
+            if candidate.index == 0 and found is None:
+                found, raw = candidate, whole["candidates"][place]
+            else:
+                self._others = True
+        if found is None:
+            self._note_block(whole)
+        return found, raw
+
+    def _delta(self, candidate: Candidate, raw: dict[str, Any], frame: bytes) -> MessageDelta:
+        """The parts of one event as one delta, in which calls stand before other parts."""
+        thinking: list[str] = []
+        content: list[str] = []
+        calls: list[ToolCallDelta] = []
+        parts: list[Part] = []
+        wire_parts = (candidate.content.parts or []) if candidate.content else []
+        for place, part in enumerate(wire_parts):
+            if part.functionCall is not None:
+                calls += self._calls.add(part.functionCall, part.thoughtSignature, self._id, frame)
+            elif part.text is not None and part.thoughtSignature is None:
+                if calls or parts or (part.thought and content):
+                    parts += _as_parts(part, self._provider)
+                else:
+                    (thinking if part.thought else content).append(part.text)
+            else:
+                entry = raw["content"]["parts"][place]
+                parts += self._other(part, entry, parts=parts, frame=frame)
+        return MessageDelta(
+            thinking="".join(thinking) or None,
+            content="".join(content) or None,
+            tool_calls=calls or None,
+            parts=parts or None,
+        )
+
+    def _other(
+        self, part: WirePart, entry: dict[str, Any], *, parts: list[Part], frame: bytes
+    ) -> list[Part]:
+        """A part that is no plain text and no call."""
+        if part.text is not None:
+            # What is signed stands for itself: text before it must not become part of it.
+            return [*([] if parts else [_BOUNDARY]), *_as_parts(part, self._provider)]
+        if part.inlineData is not None and part.inlineData.mimeType.startswith("image/"):
+            return [_image(part.inlineData, part.thoughtSignature, self._provider, frame)]
+        kind = next((name for name in entry if name not in _SIDE), None)
+        if kind is None:
+            return []  # `{}`, or a signature on nothing
+        return [OpaquePart(provider=self._provider, kind=kind, data=entry)]
+
+    def _finish(
+        self, candidate: Candidate | None
+    ) -> tuple[FinishReason | None, list[ResponseWarning]]:
+        """The reason in our words: with tool calls it is them, whatever the wire said."""
+        reason = candidate.finishReason if candidate else None
+        if reason is None or reason == "FINISH_REASON_UNSPECIFIED":
+            return None, []
+        self._finished = True
+        finish = _FINISH.get(reason, "other")
+        if not self._calls.count:
+            return finish, []
+        cut = {"length": [_CUT], "error": [_REFUSED_CALL]}.get(finish, [])
+        return "tool_calls", cut
+
+
+def _is_noted(candidate: Candidate) -> bool:
+    """Whether the candidate carries more than its parts."""
+    return (
+        candidate.safetyRatings is not None
+        or candidate.groundingMetadata is not None
+        or candidate.citationMetadata is not None
+        or candidate.logprobsResult is not None
+        or candidate.urlContextMetadata is not None
+        or candidate.index != 0
+    )
+
+
+def _as_parts(part: WirePart, provider: str) -> list[Part]:
+    """Text that has a place among other parts."""
+    text, signature = part.text or "", part.thoughtSignature
+    if not text and signature is None:
+        return []
+    if part.thought:
+        return [ThinkingPart(text=text, signature=signature, provider=provider)]
+    return [TextPart(text=text, signature=signature, provider=provider if signature else None)]
+
+
+def _image(blob: Blob, signature: str | None, provider: str, frame: bytes) -> ImagePart:
+    try:
+        data = base64.b64decode(blob.data, validate=True)
+    except binascii.Error as error:
+        raise _unreadable(f"an image is no base64: {error}", frame) from error
+    return ImagePart(
+        data=data,
+        media_type=blob.mimeType,
+        signature=signature,
+        provider=provider if signature else None,
+    )
+
+
+def _usage(told: Usage) -> TokenUsage:
+    """Thoughts are part of the output, and what the service's tools read part of the input."""
+    return TokenUsage(
+        input_tokens=told.promptTokenCount + told.toolUsePromptTokenCount,
+        output_tokens=told.candidatesTokenCount + told.thoughtsTokenCount,
+        cache_read_tokens=told.cachedContentTokenCount,
+        reasoning_tokens=told.thoughtsTokenCount,
+    )
+
+
+def _metadata(whole: dict[str, Any], raw: dict[str, Any]) -> dict[str, Any] | None:
+    """What else the event tells; the counts by modality with the last one."""
+    found = {name: value for name, value in whole.items() if name not in _READ}
+    if not raw.get("finishReason"):
+        found.pop("usageMetadata", None)
+    if "promptFeedback" in whole:
+        found["promptFeedback"] = whole["promptFeedback"]
+    found |= {name: value for name, value in raw.items() if name not in _READ_OF_CANDIDATE}
+    return found or None
+
+
+def _unreadable(reason: str, frame: bytes) -> ProtocolError:
+    return ProtocolError(reason, dialect=_DIALECT, frame=frame)
+
+
+def decode(body: bytes, target: Target) -> list[ChatCompletionChunk]:
+    """A plain body as the chunks that its stream would have folded to.
+
+    A stream that was asked for without `alt=sse` is one list of answers.
+
+    Raises:
+        ContentFilterError: the prompt was blocked; `partial` has what was told beside it.
+        ProviderError: the body is an error.
+        ProtocolError: the body cannot be read.
+    """
+    try:
+        value = _decode_any(body)
+    except _UNREADABLE as error:
+        raise _unreadable(str(error), body) from error
+    events = value if isinstance(value, list) else [value]
+    decoder = GenerateDecoder(target)
+    chunks = [
+        chunk
+        for event in events
+        for single in _by_part(event)
+        if (chunk := decoder.feed(msgspec.json.encode(single))) is not None
+    ]
+    try:
+        last = decoder.close()
+    except ContentFilterError as error:
+        error.partial = fold(chunks)
+        raise
+    except StreamInterruptedError as error:
+        raise _unreadable("this is no whole answer", body) from error
+    return [*chunks, last] if last is not None else chunks
+
+
+def _by_part(event: Any) -> list[Any]:  # noqa: ANN401 - any JSON value
+    """An answer as one event for each of its parts, so that their order is kept exactly."""
+    try:
+        [candidate] = event["candidates"]
+        parts = candidate["content"]["parts"]
+    except (KeyError, TypeError, ValueError):
+        return [event]
+    if not isinstance(parts, list) or len(parts) < 2:
+        return [event]
+    told = {name: event[name] for name in ("modelVersion", "responseId") if name in event}
+    pieces = [{**told, "candidates": [{"content": {"parts": [part]}}]} for part in parts[:-1]]
+    last = {**candidate, "content": {**candidate["content"], "parts": parts[-1:]}}
+    return [*pieces, {**event, "candidates": [last]}]

@@ -1,0 +1,156 @@
+"""Content parts to the wire's parts: https://ai.google.dev/api/caching#Part."""
+
+import base64
+import re
+from typing import Any
+
+from aisopod.codecs.codec import Notes
+from aisopod.errors import InvalidRequestError
+from aisopod.types import (
+    DocumentPart,
+    ImagePart,
+    MediaPart,
+    OpaquePart,
+    Part,
+    TextPart,
+    ThinkingPart,
+    sniff_media_type,
+)
+
+__all__ = ["WirePart", "encode_part", "media_part"]
+
+WirePart = dict[str, Any]
+
+_DATA_URL = re.compile(r"data:([^;,]+)?(?:;[^;,]+)*?;base64,(.*)", re.DOTALL)
+_FILES = "https://generativelanguage.googleapis.com/v1beta/"
+_IMAGES = ("image/png", "image/jpeg", "image/webp", "image/heic", "image/heif")
+# The wire wants the type of what it fetches; most addresses tell it by their ending.
+_ENDINGS = {
+    "png": "image/png", "jpg": "image/jpeg", "jpeg": "image/jpeg", "webp": "image/webp",
+    "heic": "image/heic", "heif": "image/heif", "pdf": "application/pdf", "txt": "text/plain",
+    "md": "text/markdown", "csv": "text/csv", "html": "text/html", "json": "application/json",
+    "mp3": "audio/mpeg", "wav": "audio/wav", "ogg": "audio/ogg", "flac": "audio/flac",
+    "aac": "audio/aac", "aiff": "audio/aiff", "m4a": "audio/mp4", "mp4": "video/mp4",
+    "mov": "video/quicktime", "webm": "video/webm", "mpeg": "video/mpeg", "avi": "video/x-msvideo",
+}  # fmt: skip
+_YOUTUBE = re.compile(r"https?://(www\.|m\.)?(youtube\.com|youtu\.be)/")
+
+
+def encode_part(part: Part, index: int, path: str, notes: Notes) -> list[WirePart]:
+    """The parts that a part makes: none where it has nothing that the wire may see.
+
+    Raises:
+        InvalidRequestError: it cannot be put on this wire.
+    """
+    match part:
+        case TextPart():
+            return _text(part, index, notes)
+        case ImagePart() | DocumentPart() | MediaPart():
+            return _media(part, index, path, notes)
+        case ThinkingPart():
+            return _thinking(part, index, notes)
+        case OpaquePart():
+            if part.provider == notes.target.provider:
+                return [dict(part.data)]
+            notes.warn(
+                "foreign_part",
+                f"{part.provider}'s {part.kind} was left out: only that provider reads it",
+                index=index,
+            )
+    return []
+
+
+def _text(part: TextPart, index: int, notes: Notes) -> list[WirePart]:
+    own = part.provider == notes.target.provider
+    if part.citations and not own:
+        notes.warn("foreign_citations", "citations were left out: their form is another's",
+                   index=index)  # fmt: skip
+    # An empty text is refused, unless it carries the signature of what stood before it.
+    if part.signature and own:
+        return [{"text": part.text, "thoughtSignature": part.signature}]
+    return [{"text": part.text}] if part.text else []
+
+
+def _thinking(part: ThinkingPart, index: int, notes: Notes) -> list[WirePart]:
+    if part.provider != notes.target.provider or part.redacted is not None:
+        notes.warn("foreign_thinking", "another provider's thinking was left out", index=index)
+        return []
+    signature = {"thoughtSignature": part.signature} if part.signature else {}
+    return [{"text": part.text, "thought": True, **signature}]
+
+
+def _media(
+    part: ImagePart | DocumentPart | MediaPart, index: int, path: str, notes: Notes
+) -> list[WirePart]:
+    before: list[WirePart] = []
+    if isinstance(part, DocumentPart):
+        if part.context:
+            # There is no field for it on this wire, and the model is to know it.
+            before = [{"text": part.context}]
+        if part.citations:
+            notes.warn("citations", "the wire cannot ask for citations", index=index)
+    entry = media_part(part, path, notes)
+    if isinstance(part, ImagePart):
+        if part.detail in _DETAILS:
+            entry["mediaResolution"] = {"level": _DETAILS[part.detail]}
+        if part.signature and part.provider == notes.target.provider:
+            entry["thoughtSignature"] = part.signature
+    return [*before, entry]
+
+
+# https://ai.google.dev/gemini-api/docs/media-resolution; `auto` and `original` are the default.
+_DETAILS = {"low": "MEDIA_RESOLUTION_LOW", "high": "MEDIA_RESOLUTION_HIGH"}
+
+
+def media_part(part: ImagePart | DocumentPart | MediaPart, path: str, notes: Notes) -> WirePart:
+    """Bytes as `inlineData`, anything with an address as `fileData`.
+
+    Raises:
+        InvalidRequestError: the type is unknown, or none that the wire takes.
+    """
+    if part.file_id is not None:
+        uri = _FILES + part.file_id if part.file_id.startswith("files/") else part.file_id
+        return {"fileData": _file(uri, part.media_type, path)}
+    if part.url is not None and not part.url.startswith("data:"):
+        return {"fileData": _file(part.url, part.media_type, path)}
+    media_type, data = _bytes(part, path)
+    if isinstance(part, ImagePart) and media_type not in _IMAGES:
+        notes.refuse(
+            f"{path}.media_type", media_type, "the wire takes no images of this type",
+            f"Convert it to one of {', '.join(_IMAGES)}",
+        )  # fmt: skip
+    return {"inlineData": {"mimeType": media_type, "data": data}}
+
+
+def _file(uri: str, media_type: str | None, path: str) -> WirePart:
+    # A file of the Files API has its type already; of everything else the wire must be told.
+    known = media_type or _by_ending(uri)
+    if known is None and _YOUTUBE.match(uri):
+        known = "video/mp4"
+    if known is None and "/files/" not in uri:
+        raise InvalidRequestError(
+            "the wire wants the type of what it fetches, and the address does not tell it",
+            field=f"{path}.media_type",
+            remedy="Set media_type, such as image/png",
+        )
+    return {"fileUri": uri, **({"mimeType": known} if known else {})}
+
+
+def _by_ending(uri: str) -> str | None:
+    name = uri.partition("?")[0].partition("#")[0].rsplit("/", 1)[-1]
+    return _ENDINGS.get(name.rpartition(".")[2].lower())
+
+
+def _bytes(part: ImagePart | DocumentPart | MediaPart, path: str) -> tuple[str, str]:
+    """Media type and base64 text of bytes or of a data: URL."""
+    if part.url is not None:
+        match = _DATA_URL.fullmatch(part.url)
+        if match is None:
+            raise InvalidRequestError(
+                "this data: URL is not base64", field=f"{path}.url", value=part.url[:60],
+                remedy="Give the bytes as data",
+            )  # fmt: skip
+        return part.media_type or match[1] or "text/plain", match[2]
+    data = part.data or b""
+    media_type = part.media_type or sniff_media_type(data) or "text/plain"
+    return media_type, base64.b64encode(data).decode()
