@@ -172,7 +172,7 @@ def test_the_delay_and_the_quota_are_told() -> None:
 
 @by_name(BLOCKED)
 def test_a_blocked_prompt_is_an_error(recording: Recording) -> None:
-    with pytest.raises(ContentFilterError, match="SAFETY.*Reasons.*hate_speech") as caught:
+    with pytest.raises(ContentFilterError, match=r"SAFETY.*Reasons.*hate_speech") as caught:
         read(recording)
     assert caught.value.code == (recording.expect or {})["block_reason"]
 

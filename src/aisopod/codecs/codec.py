@@ -49,13 +49,11 @@ class Encoded(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Decoder(Protocol):
-    """Reads one streamed response. It never waits, retries or logs.
+    """Reads one streamed response. It never waits, retries or logs."""
 
-    Attributes:
-        done: whether the wire's terminator has been seen.
-    """
-
-    done: bool
+    @property
+    def done(self) -> bool:
+        """Whether the wire's terminator has been seen."""
 
     def feed(self, frame: bytes) -> ChatCompletionChunk | None:
         """Take in a frame; give the chunk it makes, or None for one without content.

@@ -6,6 +6,7 @@ import msgspec
 
 from aisopod.codecs.anthropic_messages.families import Family, family_of
 from aisopod.codecs.anthropic_messages.messages import cache_control, encode_messages
+from aisopod.codecs.anthropic_messages.thinking import encode_thinking
 from aisopod.codecs.codec import Encoded, Notes, Target
 from aisopod.codecs.text import encode_json
 from aisopod.errors import InvalidRequestError
@@ -13,7 +14,6 @@ from aisopod.types import (
     ChatCompletionRequest,
     JsonSchema,
     OpaqueTool,
-    Reasoning,
     Tool,
     ToolChoice,
 )
@@ -24,17 +24,6 @@ Body = dict[str, Any]
 
 # What the vendor's SDK lets be asked for unstreamed: longer answers outlive idle connections.
 _PLAIN_MAX_TOKENS = 21_333
-_LEAST_BUDGET = 1_024
-# A budget for each word of effort, for the generations that take budgets only.
-_BUDGETS = {
-    "minimal": 1_024,
-    "low": 2_048,
-    "medium": 8_192,
-    "high": 16_384,
-    "xhigh": 24_576,
-    "max": 32_768,
-}
-_INTERLEAVED = "interleaved-thinking-2025-05-14"
 
 
 def encode(request: ChatCompletionRequest, target: Target) -> Encoded:
@@ -56,7 +45,7 @@ def encode(request: ChatCompletionRequest, target: Target) -> Encoded:
     if request.stop:
         body["stop_sequences"] = request.stop
     _sampling(body, request, family, notes)
-    headers = _thinking(body, request, family, notes)
+    headers = encode_thinking(body, request, family, notes)
     _tools(body, request, family, notes)
     _format(body, request, family, notes)
     _rest(body, request, notes)
@@ -110,87 +99,6 @@ def _sampling(body: Body, request: ChatCompletionRequest, family: Family, notes:
             )
     if request.seed is not None:
         notes.unsupported("seed", request.seed, "the wire has no seed", "Leave it out")
-
-
-def _thinking(
-    body: Body, request: ChatCompletionRequest, family: Family, notes: Notes
-) -> dict[str, str]:
-    """Thinking in the form of the model's generation; gives the beta header that it may need."""
-    wish = request.reasoning
-    if wish is None:
-        return {}
-    if wish.effort == "none":
-        if family.off is None:
-            notes.unsupported("reasoning.effort", "none", "the model always thinks", "Use low")
-        elif family.thinking is not None:
-            body["thinking"] = {"type": family.off}
-        return {}
-    if family.thinking is None:
-        notes.unsupported("reasoning", wish, "the model does not think", "Leave it out")
-        return {}
-    thinking = _form(body, wish, family, notes)
-    if wish.display:
-        thinking["display"] = wish.display
-    body["thinking"] = thinking
-    if thinking["type"] == "enabled":
-        _thinking_limits(body, request, notes)
-        if family.interleaved_beta and request.tools:
-            return {"anthropic-beta": _INTERLEAVED}
-    return {}
-
-
-def _form(body: Body, wish: Reasoning, family: Family, notes: Notes) -> Body:
-    budget = wish.budget_tokens
-    if budget is not None and family.thinking == "adaptive":
-        notes.unsupported(
-            "reasoning.budget_tokens", budget, "the model takes no budget", "Use reasoning effort"
-        )
-        budget = None
-    if budget is None and family.thinking in {"adaptive", "both"}:
-        effort = _effort(wish, family, notes)
-        if effort is not None:
-            body.setdefault("output_config", {})["effort"] = effort
-        return {"type": "adaptive"}
-    if wish.effort in family.efforts:
-        body.setdefault("output_config", {})["effort"] = wish.effort
-    if budget is None:
-        # The budget is part of max_tokens; half of it is left for the answer.
-        budget = min(_BUDGETS[wish.effort or "medium"], body["max_tokens"] // 2)
-        budget = max(_LEAST_BUDGET, budget)
-    if budget < _LEAST_BUDGET or budget >= body["max_tokens"]:
-        raise InvalidRequestError(
-            f"a thinking budget lies between {_LEAST_BUDGET} and max_tokens ({body['max_tokens']})",
-            field="reasoning.budget_tokens" if wish.budget_tokens else "max_tokens",
-            value=budget if wish.budget_tokens else body["max_tokens"],
-            remedy="Raise max_tokens, or choose another budget",
-        )
-    return {"type": "enabled", "budget_tokens": budget}
-
-
-def _effort(wish: Reasoning, family: Family, notes: Notes) -> str | None:
-    """The word of effort that the family takes; the nearest below where it lacks the top ones."""
-    effort = wish.effort
-    if effort is None or effort in family.efforts:
-        return effort
-    if effort == "minimal":
-        notes.warn("effort", "minimal effort was sent as low: the wire has no less")
-        return "low"
-    notes.unsupported(
-        "reasoning.effort",
-        effort,
-        f"the model takes {', '.join(family.efforts)}",
-        "Choose one of those",
-    )
-    return None
-
-
-def _thinking_limits(body: Body, request: ChatCompletionRequest, notes: Notes) -> None:
-    """https://docs.anthropic.com/en/docs/build-with-claude/extended-thinking#feature-compatibility."""
-    if request.temperature not in (None, 1, 1.0):
-        notes.unsupported(
-            "temperature", request.temperature, "with thinking only 1 is taken", "Leave it out"
-        )
-        body.pop("temperature", None)
 
 
 def _tools(body: Body, request: ChatCompletionRequest, family: Family, notes: Notes) -> None:

@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-import hashlib
 import re
 from collections.abc import Iterable
 from typing import Any
@@ -11,6 +10,7 @@ import msgspec
 
 from aisopod.codecs.codec import Notes
 from aisopod.codecs.text import sound
+from aisopod.codecs.tool_ids import fitted_ids
 from aisopod.errors import InvalidRequestError
 from aisopod.types import (
     CacheControl,
@@ -47,7 +47,7 @@ def encode_messages(messages: list[Message], notes: Notes) -> tuple[list[Block],
     """
     system: list[Block] = []
     turns: list[Block] = []
-    ids = _tool_ids(messages)
+    ids = fitted_ids(messages, _ID, 64)
     for index, message in enumerate(messages):
         if message.role == "system":
             if turns:
@@ -323,17 +323,3 @@ def _trim_prefill(turns: list[Block], notes: Notes) -> None:
     if last["type"] == "text" and last["text"] != last["text"].rstrip():
         last["text"] = last["text"].rstrip()
         notes.warn("trailing_space", "white space at the end of the prefill was removed")
-
-
-def _tool_ids(messages: list[Message]) -> dict[str, str]:
-    """Ids that the wire does not take, and what stands for them: the same in every turn."""
-    ids = [call.id for message in messages for call in message.tool_calls]
-    legal = {id_ for id_ in ids if _ID.fullmatch(id_)}
-    fitted: dict[str, str] = {}
-    for id_ in ids:
-        if id_ in legal or id_ in fitted:
-            continue
-        # The digest keeps apart what differs only in characters that are replaced or cut.
-        digest = hashlib.sha256(id_.encode("utf-8", "surrogatepass")).hexdigest()[:12]
-        fitted[id_] = f"{re.sub(r'[^a-zA-Z0-9_-]', '_', id_)[:50]}_{digest}"
-    return fitted

@@ -1,0 +1,19 @@
+"""Amazon Bedrock's Converse dialect: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html."""
+
+from aisopod.codecs.bedrock_converse.decode import ConverseDecoder, decode
+from aisopod.codecs.bedrock_converse.encode import encode
+from aisopod.codecs.bedrock_converse.errors import decode_error, rate_limits
+from aisopod.codecs.codec import Codec
+from aisopod.framing import EventStreamFraming
+
+__all__ = ["codec"]
+
+codec = Codec(
+    dialect="bedrock_converse",
+    framing=EventStreamFraming,
+    encode=encode,
+    stream_decoder=ConverseDecoder,
+    decode=decode,
+    decode_error=decode_error,
+    rate_limits=rate_limits,
+)

@@ -1,0 +1,119 @@
+"""Anthropic's Messages dialect inside Bedrock's InvokeModel.
+
+Source: https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-anthropic-claude-messages.html.
+The events are Anthropic's own, each in base64 inside an event of AWS's stream; the failures are
+AWS's. So this is little more than the one codec inside the other's frames.
+"""
+
+import base64
+import binascii
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from aisopod.codecs.anthropic_messages import codec as anthropic
+from aisopod.codecs.anthropic_messages.decode import MessagesDecoder
+from aisopod.codecs.bedrock_converse.errors import decode_error, rate_limits
+from aisopod.codecs.codec import Codec, Encoded, Target
+from aisopod.errors import ProtocolError
+from aisopod.framing import EventStreamFraming
+from aisopod.types import ChatCompletionChunk, ChatCompletionRequest
+
+__all__ = ["codec"]
+
+_VERSION = "bedrock-2023-05-31"
+
+
+class _Chunk(msgspec.Struct, gc=False):
+    bytes: str
+
+
+class _Event(msgspec.Struct, gc=False):
+    """One event: a piece of the model's stream, or an exception."""
+
+    chunk: _Chunk | None = None
+
+
+_decode_event = msgspec.json.Decoder(_Event).decode
+
+
+def encode(request: ChatCompletionRequest, target: Target) -> Encoded:
+    """Anthropic's body without the model and the stream flag, which the address has here.
+
+    Raises:
+        InvalidRequestError: the request cannot be put on this wire.
+        UnsupportedFeatureError: the model does not take what is asked.
+    """
+    encoded = anthropic.encode(request, target)
+    body: dict[str, Any] = msgspec.json.decode(encoded.body)
+    for name in ("model", "stream"):
+        body.pop(name, None)
+    body.setdefault("anthropic_version", _VERSION)
+    betas = _betas(encoded.headers)
+    if betas:
+        body["anthropic_beta"] = [*body.get("anthropic_beta", ()), *betas]
+    return Encoded(body=msgspec.json.encode(body), warnings=encoded.warnings)
+
+
+def _betas(headers: Mapping[str, str]) -> list[str]:
+    """Beta flags, which are a header elsewhere and a field here."""
+    return [flag.strip() for flag in headers.get("anthropic-beta", "").split(",") if flag.strip()]
+
+
+class InvokeDecoder:
+    """Reads one streamed response: the events inside the events."""
+
+    __slots__ = ("_inner",)
+
+    def __init__(self, target: Target) -> None:
+        self._inner = MessagesDecoder(target)
+
+    @property
+    def done(self) -> bool:
+        """Whether the inner stream's terminator has been seen."""
+        return self._inner.done
+
+    def feed(self, frame: bytes) -> ChatCompletionChunk | None:
+        """Take in an event; give the chunk it makes, or None for one without content.
+
+        Raises:
+            ProviderError: the provider reports an error inside the stream.
+            ProtocolError: the event cannot be read.
+        """
+        try:
+            event = _decode_event(frame)
+            if event.chunk is not None:
+                return self._inner.feed(binascii.a2b_base64(event.chunk.bytes))
+        except (msgspec.DecodeError, UnicodeDecodeError, binascii.Error, ValueError) as error:
+            raise ProtocolError(str(error), dialect="bedrock_invoke", frame=frame) from error
+        raise decode_error(None, {}, frame)
+
+    def close(self) -> ChatCompletionChunk | None:
+        """The body has ended.
+
+        Raises:
+            StreamInterruptedError: it ended without the inner stream's terminator.
+        """
+        return self._inner.close()
+
+
+codec = Codec(
+    dialect="bedrock_invoke",
+    framing=EventStreamFraming,
+    encode=encode,
+    stream_decoder=InvokeDecoder,
+    decode=anthropic.decode,
+    decode_error=decode_error,
+    rate_limits=rate_limits,
+)
+
+
+def count_body(body: bytes, model: str) -> bytes:  # noqa: ARG001 - the path names it
+    """A chat body as the counting call takes it.
+
+    https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_CountTokens.html
+    """
+    return msgspec.json.encode(
+        {"input": {"invokeModel": {"body": base64.b64encode(body).decode()}}}
+    )
