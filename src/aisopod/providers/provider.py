@@ -284,18 +284,6 @@ class Provider:
     def _path(self, path: str, model: str) -> str:
         return path.replace("{model}", self.host.model_path(model))
 
-    async def _send(self, http: HttpRequest, limits: Timeouts) -> Response:
-        """Sign and send; a credential that was refused is renewed once, where it can be."""
-        source = self._credential
-        if source is None or isinstance(source, Credential):
-            return await self._sent(http, source, limits)
-        credential = await source.credential()
-        response = await self._sent(http, credential, limits)
-        if response.status == 401 and source.refused(credential):
-            response.close()
-            response = await self._sent(http, await source.credential(), limits)
-        return response
-
     async def _sent(
         self, http: HttpRequest, credential: Credential | None, limits: Timeouts
     ) -> Response:
@@ -313,9 +301,26 @@ class Provider:
     async def _open(
         self, http: HttpRequest, limits: Timeouts, model: str | None = None
     ) -> Response:
-        """Send and wait for the headers; a refusal becomes its error."""
+        """Sign, send and wait for the headers; a refusal becomes its error.
+
+        A credential that was refused is renewed once, where it can be.
+        """
+        source = self._credential
+        if source is None or isinstance(source, Credential):
+            return await self._opened(http, source, limits, model)
+        credential = await source.credential()
         try:
-            response = await self._send(http, limits)
+            return await self._opened(http, credential, limits, model)
+        except AuthenticationError:
+            if not source.refused(credential):
+                raise
+        return await self._opened(http, await source.credential(), limits, model)
+
+    async def _opened(
+        self, http: HttpRequest, credential: Credential | None, limits: Timeouts, model: str | None
+    ) -> Response:
+        try:
+            response = await self._sent(http, credential, limits)
         except ConnectError as error:
             if self.host.connect_hint:
                 error.message += f"; {self.host.connect_hint}"

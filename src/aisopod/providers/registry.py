@@ -30,8 +30,9 @@ def find(provider: str) -> Host | Factory:
     Raises:
         UnknownProviderError: there is none; names the nearest.
     """
-    if provider in _folders():
-        host = getattr(import_module(f"{providers.__name__}.{provider}"), "host", None)
+    folder = provider.replace("-", "_")
+    if folder in _folders():
+        host = getattr(import_module(f"{providers.__name__}.{folder}"), "host", None)
         if host is not None:
             return cast("Host", host)
     return _compatible().get(provider) or _third_party(provider) or _unknown(provider)
@@ -39,7 +40,7 @@ def find(provider: str) -> Host | Factory:
 
 def names() -> list[str]:
     """Every provider that can be found, sorted."""
-    hosts = [name for name in _folders() if name != "compatible"]
+    hosts = [name.replace("_", "-") for name in _folders() if name != "compatible"]
     return sorted({*hosts, *_compatible(), *(entry.name for entry in _entry_points())})
 
 
@@ -75,7 +76,12 @@ def custom(provider: str, dialect: str, base_url: str) -> Host:
 
 @cache
 def _folders() -> frozenset[str]:
-    return frozenset(module.name for module in iter_modules(providers.__path__) if module.ispkg)
+    return frozenset(
+        module.name
+        for module in iter_modules(providers.__path__)
+        # What several hosts share is in folders with an underscore before their names.
+        if module.ispkg and not module.name.startswith("_")
+    )
 
 
 @cache
