@@ -20,7 +20,7 @@ from aisopod.transport.aiohttp_transport import AiohttpTransport
 from aisopod.types import HttpRequest, Secret
 
 NOON = dt.datetime(2026, 11, 23, 12, 0, 0)  # noqa: DTZ001 - as botocore's clock gives it
-KEYS = {"access_key_id": "AKIDEXAMPLE", "region": "eu-west-1"}
+KEYS: Any = {"access_key_id": "AKIDEXAMPLE", "region": "eu-west-1"}
 SECRET = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
 PLAIN = AwsCredential(secret=Secret(SECRET), **KEYS)
 SESSION = AwsCredential(secret=Secret(SECRET), session_token=Secret("FwoGZX/+=" * 40), **KEYS)

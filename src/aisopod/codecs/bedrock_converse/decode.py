@@ -13,8 +13,10 @@ from aisopod.codecs.bedrock_converse.errors import decode_error
 from aisopod.codecs.bedrock_converse.schema import (
     BlockDelta,
     BlockStart,
+    CitationsContent,
     Event,
     Plain,
+    ReasoningText,
     Usage,
 )
 from aisopod.codecs.codec import Target
@@ -210,6 +212,7 @@ class ConverseDecoder:
     def _whole(self, kind: str, data: Any, block: dict[str, Any]) -> MessageDelta:  # noqa: ANN401
         if kind == "text":
             return MessageDelta(content=msgspec.convert(data, str), parts=[_BOUNDARY])
+        data = msgspec.convert(data, dict[str, Any])
         if kind == "toolUse" and not _is_service_call(data):
             given = data.get("input")
             arguments = msgspec.json.encode(given).decode() if given else ""
@@ -224,18 +227,16 @@ class ConverseDecoder:
         if kind == "image":
             return image_part(data, self._provider)
         if kind == "citationsContent":
-            text = "".join(piece.get("text", "") for piece in data.get("content", ()))
-            citations = data.get("citations") or []
-            return TextPart(text=text, citations=citations, provider=self._provider)
+            told = msgspec.convert(data, CitationsContent)
+            text = "".join([piece.text for piece in told.content])
+            return TextPart(text=text, citations=told.citations, provider=self._provider)
         return OpaquePart(provider=self._provider, kind=kind, data=block)
 
     def _thinking(self, data: dict[str, Any]) -> ThinkingPart:
         if "redactedContent" in data:
-            return redacted_part([data["redactedContent"]], self._provider)
-        told = msgspec.convert(data.get("reasoningText", {}), dict[str, str])
-        return ThinkingPart(
-            text=told.get("text", ""), signature=told.get("signature"), provider=self._provider
-        )
+            return redacted_part([str(data["redactedContent"])], self._provider)
+        told = msgspec.convert(data.get("reasoningText", {}), ReasoningText)
+        return ThinkingPart(text=told.text, signature=told.signature, provider=self._provider)
 
     def chunk(self, delta: MessageDelta, **facts: Any) -> ChatCompletionChunk:
         """A delta as a chunk of this response."""
@@ -281,7 +282,7 @@ def decode(body: bytes, target: Target) -> list[ChatCompletionChunk]:
         answer = _decode_plain(body)
         content = answer.output.message.content if answer.output.message else []
         chunks = [decoder.chunk(decoder.whole(block)) for block in content]
-    except (*_UNREADABLE, ValueError, AttributeError) as error:
+    except _UNREADABLE as error:
         raise ProtocolError(str(error), dialect=_DIALECT, frame=body) from error
     told = {name: value for name, value in whole.items() if name not in _READ_OF_PLAIN and value}
     stop = msgspec.json.encode(

@@ -7,7 +7,18 @@ from typing import Any
 
 import msgspec
 
-__all__ = ["BlockDelta", "BlockStart", "BlockStop", "Delta", "Event", "Message", "Plain", "Usage"]
+__all__ = [
+    "BlockDelta",
+    "BlockStart",
+    "BlockStop",
+    "CitationsContent",
+    "Delta",
+    "Event",
+    "Message",
+    "Plain",
+    "ReasoningText",
+    "Usage",
+]
 
 
 class ToolUseDelta(msgspec.Struct, gc=False):
@@ -82,6 +93,26 @@ class Event(msgspec.Struct, gc=False):
     messageStart: dict[str, Any] | None = None  # noqa: N815
     messageStop: MessageStop | None = None  # noqa: N815
     metadata: dict[str, Any] | None = None
+
+
+class ReasoningText(msgspec.Struct, gc=False):
+    """Thinking of a plain answer."""
+
+    text: str = ""
+    signature: str | None = None
+
+
+class CitedText(msgspec.Struct, gc=False):
+    """A piece of text with citations."""
+
+    text: str = ""
+
+
+class CitationsContent(msgspec.Struct, gc=False):
+    """A text of a plain answer with what it cites."""
+
+    content: list[CitedText] = []
+    citations: list[dict[str, Any]] = []
 
 
 class Message(msgspec.Struct, gc=False):

@@ -98,7 +98,7 @@ def _put(arguments: dict[str, Any], path: str, piece: dict[str, Any]) -> None:
     holder: Any = arguments
     for step, following in pairwise(steps):
         holder = _child(holder, step, [] if isinstance(following, int) else {})
-    name = next(name for name in _VALUES if name in piece)
+    name = next((name for name in _VALUES if name in piece), "nullValue")
     value = None if name == "nullValue" else piece[name]
     old = _child(holder, steps[-1], None)
     if isinstance(old, str) and isinstance(value, str):

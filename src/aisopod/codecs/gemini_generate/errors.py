@@ -129,11 +129,12 @@ def blocked_error(feedback: Mapping[str, Any], whole: Mapping[str, Any]) -> Cont
     """
     reason = str(feedback["blockReason"])
     told = feedback.get("blockReasonMessage")
+    ratings = feedback.get("safetyRatings")
     high = [
         str(rating.get("category", "")).removeprefix("HARM_CATEGORY_").lower()
-        for rating in feedback.get("safetyRatings") or ()
+        for rating in (ratings if isinstance(ratings, list) else ())
         if isinstance(rating, dict)
-        and (rating.get("blocked") or rating.get("probability") in {"HIGH", "MEDIUM"})
+        and (rating.get("blocked") or rating.get("probability") in ("HIGH", "MEDIUM"))
     ]
     notes = [note for note in (told, ", ".join(high)) if note]
     tail = f" ({'; '.join(map(str, notes))})" if notes else ""
