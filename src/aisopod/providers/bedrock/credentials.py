@@ -157,7 +157,9 @@ class ChainSource:
 def _look_up(profile: str | None, region: str) -> _Found:
     session = open_session(profile, region)
     named = session.get_config_variable("profile")
-    for way in session.get_component("credential_provider").providers:
+    with _translated("", named):
+        chain = session.get_component("credential_provider").providers
+    for way in chain:
         with _translated(way.METHOD, named):
             keys = way.load()
             if keys is not None:
@@ -222,9 +224,7 @@ def open_session(profile: str | None, region: str | None = None) -> Any:  # noqa
         if region:
             session.set_config_variable("region", region)
         # STS and SSO answer in well under a second; their callers wait for them.
-        session.set_default_client_config(
-            Config(connect_timeout=5, read_timeout=20, retries={"total_max_attempts": 3})
-        )
+        session.set_default_client_config(Config(connect_timeout=5, read_timeout=20))
         session.get_scoped_config()
     except ProfileNotFound as error:
         failure: AisopodError = no_profile(error.kwargs["profile"], session.available_profiles)
