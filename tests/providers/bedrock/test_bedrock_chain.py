@@ -210,6 +210,7 @@ async def test_process(home: Any) -> None:
         printing(Version=2, SecretAccessKey=SECRET),
         printing(AccessKeyId=7, SecretAccessKey=[SECRET]),
         printing(AccessKeyId="AK", SecretAccessKey=SECRET, Expiration="hunter2"),
+        printing(AccessKeyId="AK", SecretAccessKey=SECRET, Expiration="9" * 30),
     ],
 )
 async def test_process_that_fails(body: str, home: Any, caplog: pytest.LogCaptureFixture) -> None:
@@ -498,6 +499,27 @@ async def test_sts_refuses(
     if isinstance(error, AuthenticationError):
         assert "aws sts get-caller-identity --profile role" in str(error)
         assert (error.status, error.code, error.request_id) == (status, code, "r-1")
+
+
+@pytest.mark.parametrize("answer", [SECRET, "<html>hunter2</html>", "<A><B>hunter2</B></A>", ""])
+async def test_sts_is_somebody_else(
+    answer: str, home: Any, endpoint: Any, monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    caplog.set_level("DEBUG")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", endpoint.url)
+    role(home)
+    endpoint.answer = lambda _path, _headers: (200, answer)
+    error = await failure("role")
+    assert isinstance(error, AuthenticationError)
+    assert "hunter2" not in caplog.text
+
+
+async def test_aws_login_without_a_session(home: Any) -> None:
+    home.config("[profile login]\nlogin_session = me\n")
+    error = await failure("login")
+    # Without the AWS CRT it can only say that this way needs it.
+    assert "botocore[crt]" in str(error) or "`aws login --profile login`" in str(error)
 
 
 async def test_sts_does_not_answer(home: Any, monkeypatch: pytest.MonkeyPatch) -> None:

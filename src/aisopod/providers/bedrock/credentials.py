@@ -139,7 +139,8 @@ class ChainSource:
         try:
             return await asyncio.to_thread(self._look_up)
         except AisopodError as error:
-            return error
+            # Without the frames, which hold keys.
+            return error.with_traceback(None)
 
     def _look_up(self) -> AwsCredential:
         """Blocks: asks files, processes and services."""
@@ -187,6 +188,7 @@ def _taken(keys: Any, profile: str | None, region: str) -> _Found:  # noqa: ANN4
 def _translated(method: str, profile: str | None) -> Iterator[None]:
     """Turn whatever botocore raises into an error of aisopod, without its cause."""
     from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.parsers import ResponseParserError
 
     failure = None
     try:
@@ -194,8 +196,8 @@ def _translated(method: str, profile: str | None) -> Iterator[None]:
     # What a process or an endpoint answered is read without checks: anything may be missing or
     # of another type.
     except (
-        BotoCoreError, ClientError, OSError, ValueError, KeyError, TypeError, AttributeError,
-        RuntimeError,
+        BotoCoreError, ClientError, ResponseParserError, OSError, ValueError, KeyError, TypeError,
+        AttributeError, RuntimeError, ArithmeticError,
     ) as error:  # fmt: skip
         failure = told(error, method=method, profile=profile)
     if failure is not None:
