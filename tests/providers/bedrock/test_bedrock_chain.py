@@ -605,6 +605,47 @@ async def test_renewal_fails_when_it_must_not(
     assert (await chain.credential()).access_key_id.startswith("AK")
 
 
+async def test_renewal_by_another_way_once_the_first_has_gone(
+    home: Any, endpoint: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aisopod.providers.bedrock.credentials._AGAIN_SECONDS", 0.0)
+    process(
+        home,
+        printing(
+            AccessKeyId="AKP", SecretAccessKey=SECRET, SessionToken="t", Expiration=after(minutes=5)
+        ),
+    )
+    monkeypatch.setenv("AWS_PROFILE", "process")
+    chain = source()
+    assert (await chain.credential()).access_key_id == "AKP"
+    (home.path / "give").unlink()
+    with pytest.raises(ConfigurationError, match="credential_process"):
+        await chain.credential()
+    home.credentials(f"[process]\naws_access_key_id = AKNEW\naws_secret_access_key = {SECRET}\n")
+    assert (await chain.credential()).access_key_id == "AKNEW"
+
+
+async def test_renewal_that_fails_names_the_profile(
+    home: Any, endpoint: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SSO", endpoint.url)
+    monkeypatch.setenv("AWS_PROFILE", "sso")
+    home.config(LEGACY)
+    sso(home, START, accessToken=SECRET, expiresAt=after(hours=8))
+    role = {
+        "accessKeyId": "AKSSO", "secretAccessKey": SECRET, "sessionToken": "t",
+        "expiration": int((time.time() + 60) * 1000),
+    }  # fmt: skip
+    endpoint.answer = lambda _path, _headers: (200, {"roleCredentials": role})
+    chain = source()
+    await chain.credential()
+    sso(home, START, accessToken=SECRET, expiresAt=after(hours=-8))
+    with pytest.raises(AuthenticationError, match="`aws sso login --profile sso`"):
+        await chain.credential()
+    sso(home, START, accessToken=SECRET, expiresAt=after(hours=8))
+    assert (await chain.credential()).access_key_id == "AKSSO"
+
+
 def slow(endpoint: Any, seconds: float) -> None:
     at_once = endpoint.answer
 

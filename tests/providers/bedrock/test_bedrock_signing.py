@@ -223,6 +223,15 @@ def test_nothing_secret_is_shown(caplog: pytest.LogCaptureFixture) -> None:
     assert set(SESSION.secrets) == {SECRET, "FwoGZX/+=" * 40, "AKIDEXAMPLE"}
 
 
+def test_botocores_log_is_left_to_others(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG")
+    authorize(HttpRequest(method="GET", url="https://b.example/"), PLAIN)
+    assert not caplog.records
+    judge = AWSRequest(method="GET", url="https://b.example/")
+    SigV4Auth(Credentials("AK", SECRET), "bedrock", "eu-west-1").add_auth(judge)
+    assert "CanonicalRequest" in caplog.text
+
+
 @pytest.mark.parametrize("model", MODELS)
 async def test_what_arrives_still_has_its_signature(model: str, endpoint: Any) -> None:
     """The transport must change nothing that is signed: path, host, headers, body."""

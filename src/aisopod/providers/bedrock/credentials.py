@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Literal
 
-from aisopod.errors import AisopodError, ConfigurationError
+from aisopod.errors import AisopodError, AuthenticationError, ConfigurationError
 from aisopod.providers.bedrock.failures import (
     botocore_missing,
     no_credentials,
@@ -57,8 +57,14 @@ class AwsCredential(Credential, frozen=True, kw_only=True):
 class _Found:
     """What a look-up brought: botocore's credentials, and a copy that does not change."""
 
-    def __init__(self, keys: Any, credential: AwsCredential) -> None:  # noqa: ANN401 - untyped
+    def __init__(
+        self,
+        keys: Any,  # noqa: ANN401 - botocore has no types
+        profile: str | None,
+        credential: AwsCredential,
+    ) -> None:
         self.keys = keys
+        self.profile = profile
         self.credential = credential
         self.looked_up = time.monotonic()
         self.refreshable = hasattr(keys, "refresh_needed")
@@ -149,10 +155,18 @@ class ChainSource:
             if found is None:
                 found = _look_up(self._profile, self._region)
             elif not found.good():
-                # The same keys renew themselves, from where they were found.
-                found = _taken(found.keys, self._profile, self._region)
+                found = self._renewed(found)
             self._found = found
             return found.credential
+
+    def _renewed(self, found: _Found) -> _Found:
+        """The same keys, which renew themselves from where they were found."""
+        try:
+            return _taken(found.keys, found.profile, self._region)
+        except (ConfigurationError, AuthenticationError):
+            # Whoever sets it right may do so by another way: the next look-up tries them all.
+            self._found = None
+            raise
 
 
 def _look_up(profile: str | None, region: str) -> _Found:
@@ -176,12 +190,12 @@ def _taken(keys: Any, profile: str | None, region: str) -> _Found:  # noqa: ANN4
         now = keys.get_frozen_credentials()
         token = _sendable(now.token, keys.method) if now.token else None
         credential = AwsCredential(
-            secret=Secret(now.secret_key),
+            secret=Secret(now.secret_key.strip()),
             access_key_id=_sendable(now.access_key, keys.method),
             session_token=Secret(token) if token else None,
             region=region,
         )
-        return _Found(keys, credential)
+        return _Found(keys, profile, credential)
 
 
 @contextmanager
