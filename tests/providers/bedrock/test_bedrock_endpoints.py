@@ -1,6 +1,8 @@
 """Region and addresses are those that a client of boto3 would use."""
 
 import itertools
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +10,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from aisopod.errors import ConfigurationError
+from aisopod.errors import ConfigurationError, MissingDependencyError
 from aisopod.providers.bedrock.credentials import ChainSource
 from aisopod.providers.bedrock.platform import platform
 
@@ -171,11 +173,68 @@ def test_no_region_names_every_way() -> None:
 
 
 @pytest.mark.usefixtures("home")
-@pytest.mark.parametrize("region", ["us east 1", "a/b", "evil.example#", "-x", "a" * 64, "é"])
+@pytest.mark.parametrize(
+    "region", ["us east 1", "a/b", "evil.example#", "-x", "a" * 64, "é", "US-EAST-1"]
+)
 @pytest.mark.parametrize("base_url", ["", "https://gateway.example"])
 def test_an_ill_formed_region_is_refused(region: str, base_url: str) -> None:
     with pytest.raises(ConfigurationError, match="no AWS region"):
         platform.settle({"region": region, "base_url": base_url})
+
+
+@pytest.mark.usefixtures("home")
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("AWS_MAX_ATTEMPTS", "many"),
+        ("AWS_RETRY_MODE", "never"),
+        ("AWS_CA_BUNDLE", "/nowhere/ca.pem"),
+        ("AWS_DEFAULTS_MODE", "odd"),
+    ],
+)
+def test_a_senseless_setting_is_an_error_of_ours_or_none(
+    variable: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, value)
+    try:
+        settled = platform.settle({"region": "eu-central-2"})
+    except ConfigurationError as error:
+        assert "AWS settings" in str(error)  # noqa: PT017
+    else:
+        assert settled["base_url"] == "https://bedrock-runtime.eu-central-2.amazonaws.com"
+
+
+@pytest.mark.usefixtures("home")
+def test_a_bearer_token_changes_no_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_BEARER_TOKEN_BEDROCK", "bedrock-api-key-x")
+    monkeypatch.setenv("AWS_AUTH_SCHEME_PREFERENCE", "httpBearerAuth")
+    assert addresses(platform.settle({"region": "eu-west-1"})) == clients("eu-west-1")
+
+
+def test_a_gateway_needs_no_botocore(home: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(sys.modules):
+        if name.partition(".")[0] == "botocore":
+            monkeypatch.setitem(sys.modules, name, None)
+    gateway = {"region": "fips-us-east-1", "base_url": "https://gateway.example"}
+    assert platform.settle(gateway) == {
+        "region": "us-east-1",
+        "base_url": "https://gateway.example",
+        "listing_url": "https://gateway.example",
+    }
+    home.config("[default]\n")
+    with pytest.raises(MissingDependencyError, match=r'pip install "aisopod\[bedrock\]"'):
+        platform.settle({"region": "us-east-1"})
+
+
+def test_nothing_is_imported_before_it_is_needed() -> None:
+    code = (
+        "import sys, aisopod.providers.bedrock.platform, aisopod.providers.bedrock.signing\n"
+        "from pathlib import Path\n"
+        "aisopod.providers.bedrock.platform.platform.present({}, Path('/'))\n"
+        "print([name for name in sys.modules if name.startswith('botocore')])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
+    assert done.stdout.strip() == "[]"
 
 
 @pytest.mark.usefixtures("home")

@@ -2,10 +2,12 @@
 
 import datetime as dt
 import string
+from functools import cache
 from typing import Any
 from urllib.parse import quote
 
 import boto3
+import msgspec
 import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
@@ -20,10 +22,9 @@ from aisopod.transport.aiohttp_transport import AiohttpTransport
 from aisopod.types import HttpRequest, Secret
 
 NOON = dt.datetime(2026, 11, 23, 12, 0, 0)  # noqa: DTZ001 - as botocore's clock gives it
-KEYS: Any = {"access_key_id": "AKIDEXAMPLE", "region": "eu-west-1"}
 SECRET = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
-PLAIN = AwsCredential(secret=Secret(SECRET), **KEYS)
-SESSION = AwsCredential(secret=Secret(SECRET), session_token=Secret("FwoGZX/+=" * 40), **KEYS)
+PLAIN = AwsCredential(secret=Secret(SECRET), access_key_id="AKIDEXAMPLE", region="eu-west-1")
+SESSION = msgspec.structs.replace(PLAIN, session_token=Secret("FwoGZX/+=" * 40))
 SIGNERS = {"authorization", "x-amz-date", "x-amz-security-token"}
 # What botocore adds when all is signed.
 LATER = {"content-length", "amz-sdk-invocation-id", "amz-sdk-request"}
@@ -38,18 +39,24 @@ class _CapturedError(Exception):
     pass
 
 
+@cache
+def client(service: str, token: str | None) -> Any:
+    return boto3.client(
+        service,
+        region_name="eu-west-1",
+        aws_access_key_id="AKIDEXAMPLE",
+        aws_secret_access_key=SECRET,
+        aws_session_token=token,
+    )
+
+
 def prepared(
     credential: AwsCredential, operation: str, params: dict[str, Any], headers: dict[str, str]
 ) -> Any:
     """The request that a client of boto3 would send."""
     service = "bedrock" if operation.startswith("list") else "bedrock-runtime"
-    client = boto3.client(
-        service,
-        region_name=credential.region,
-        aws_access_key_id=credential.access_key_id,
-        aws_secret_access_key=credential.secret.reveal(),
-        aws_session_token=credential.session_token and credential.session_token.reveal(),
-    )
+    token = credential.session_token
+    judge = client(service, token.reveal() if token else None)
     found = []
 
     def add(params: Any, **_: Any) -> None:
@@ -59,10 +66,15 @@ def prepared(
         found.append(request)
         raise _CapturedError
 
-    client.meta.events.register("before-call", add)
-    client.meta.events.register("before-send", capture)
-    with pytest.raises(_CapturedError):
-        getattr(client, operation)(**params)
+    events = judge.meta.events
+    events.register("before-call", add, unique_id="add")
+    events.register("before-send", capture, unique_id="capture")
+    try:
+        with pytest.raises(_CapturedError):
+            getattr(judge, operation)(**params)
+    finally:
+        events.unregister("before-call", unique_id="add")
+        events.unregister("before-send", unique_id="capture")
     return found[0]
 
 
@@ -209,6 +221,15 @@ def test_nothing_secret_is_shown(caplog: pytest.LogCaptureFixture) -> None:
     for secret in SESSION.secrets:
         assert secret not in shown
     assert set(SESSION.secrets) == {SECRET, "FwoGZX/+=" * 40, "AKIDEXAMPLE"}
+
+
+def test_botocores_log_is_left_to_others(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG")
+    authorize(HttpRequest(method="GET", url="https://b.example/"), PLAIN)
+    assert not caplog.records
+    judge = AWSRequest(method="GET", url="https://b.example/")
+    SigV4Auth(Credentials("AK", SECRET), "bedrock", "eu-west-1").add_auth(judge)
+    assert "CanonicalRequest" in caplog.text
 
 
 @pytest.mark.parametrize("model", MODELS)

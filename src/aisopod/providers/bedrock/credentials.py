@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Literal
 
-from aisopod.errors import AisopodError, ConfigurationError
+from aisopod.errors import AisopodError, AuthenticationError, ConfigurationError
 from aisopod.providers.bedrock.failures import (
     botocore_missing,
     no_credentials,
@@ -57,8 +57,14 @@ class AwsCredential(Credential, frozen=True, kw_only=True):
 class _Found:
     """What a look-up brought: botocore's credentials, and a copy that does not change."""
 
-    def __init__(self, keys: Any, credential: AwsCredential) -> None:  # noqa: ANN401 - untyped
+    def __init__(
+        self,
+        keys: Any,  # noqa: ANN401 - botocore has no types
+        profile: str | None,
+        credential: AwsCredential,
+    ) -> None:
         self.keys = keys
+        self.profile = profile
         self.credential = credential
         self.looked_up = time.monotonic()
         self.refreshable = hasattr(keys, "refresh_needed")
@@ -139,7 +145,8 @@ class ChainSource:
         try:
             return await asyncio.to_thread(self._look_up)
         except AisopodError as error:
-            return error
+            # Without the frames, which hold keys.
+            return error.with_traceback(None)
 
     def _look_up(self) -> AwsCredential:
         """Blocks: asks files, processes and services."""
@@ -148,16 +155,26 @@ class ChainSource:
             if found is None:
                 found = _look_up(self._profile, self._region)
             elif not found.good():
-                # The same keys renew themselves, from where they were found.
-                found = _taken(found.keys, self._profile, self._region)
+                found = self._renewed(found)
             self._found = found
             return found.credential
+
+    def _renewed(self, found: _Found) -> _Found:
+        """The same keys, which renew themselves from where they were found."""
+        try:
+            return _taken(found.keys, found.profile, self._region)
+        except (ConfigurationError, AuthenticationError):
+            # Whoever sets it right may do so by another way: the next look-up tries them all.
+            self._found = None
+            raise
 
 
 def _look_up(profile: str | None, region: str) -> _Found:
     session = open_session(profile, region)
     named = session.get_config_variable("profile")
-    for way in session.get_component("credential_provider").providers:
+    with _translated("", named):
+        chain = session.get_component("credential_provider").providers
+    for way in chain:
         with _translated(way.METHOD, named):
             keys = way.load()
             if keys is not None:
@@ -173,18 +190,19 @@ def _taken(keys: Any, profile: str | None, region: str) -> _Found:  # noqa: ANN4
         now = keys.get_frozen_credentials()
         token = _sendable(now.token, keys.method) if now.token else None
         credential = AwsCredential(
-            secret=Secret(now.secret_key),
+            secret=Secret(now.secret_key.strip()),
             access_key_id=_sendable(now.access_key, keys.method),
             session_token=Secret(token) if token else None,
             region=region,
         )
-        return _Found(keys, credential)
+        return _Found(keys, profile, credential)
 
 
 @contextmanager
 def _translated(method: str, profile: str | None) -> Iterator[None]:
     """Turn whatever botocore raises into an error of aisopod, without its cause."""
     from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.parsers import ResponseParserError
 
     failure = None
     try:
@@ -192,8 +210,8 @@ def _translated(method: str, profile: str | None) -> Iterator[None]:
     # What a process or an endpoint answered is read without checks: anything may be missing or
     # of another type.
     except (
-        BotoCoreError, ClientError, OSError, ValueError, KeyError, TypeError, AttributeError,
-        RuntimeError,
+        BotoCoreError, ClientError, ResponseParserError, OSError, ValueError, KeyError, TypeError,
+        AttributeError, RuntimeError, ArithmeticError,
     ) as error:  # fmt: skip
         failure = told(error, method=method, profile=profile)
     if failure is not None:
@@ -222,9 +240,7 @@ def open_session(profile: str | None, region: str | None = None) -> Any:  # noqa
         if region:
             session.set_config_variable("region", region)
         # STS and SSO answer in well under a second; their callers wait for them.
-        session.set_default_client_config(
-            Config(connect_timeout=5, read_timeout=20, retries={"total_max_attempts": 3})
-        )
+        session.set_default_client_config(Config(connect_timeout=5, read_timeout=20))
         session.get_scoped_config()
     except ProfileNotFound as error:
         failure: AisopodError = no_profile(error.kwargs["profile"], session.available_profiles)

@@ -85,21 +85,37 @@ def told(error: Exception, *, method: str = "", profile: str | None = None) -> A
         return _refusal(error, method, chosen)
     if (login := _login_failure(error, chosen)) is not None:
         return login
+    if (settings := _settings_failure(error, profile)) is not None:
+        return settings
+    if isinstance(error, OSError):
+        return _not_read(error, method)
+    if isinstance(error, RuntimeError):
+        return AuthenticationError(
+            f"{_source(method)} gives credentials that have expired: renew them"
+        )
+    return _failed(method, profile)
+
+
+def _settings_failure(error: Exception, profile: str | None) -> AisopodError | None:
+    """What the shared files or the variables have wrong, if it is that."""
+    from botocore import exceptions as its
+
     match error:
         case its.PartialCredentialsError():
             return _partial(error)
         case its.CredentialRetrievalError() | its.MetadataRetrievalError():
-            return _failed(method, profile)
+            return None
+        case its.ParamValidationError():
+            # Its message shows the values, a web identity's token among them.
+            return ConfigurationError(
+                "AWS settings: check role_arn, external_id, role_session_name and "
+                f"duration_seconds of the profile {profile or 'default'!r}: one of them is nothing "
+                "that AWS takes"
+            )
         case its.BotoCoreError():
             return ConfigurationError(f"AWS settings: {_line(str(error))}")
-        case OSError():
-            return _not_read(error, method)
-        case RuntimeError():
-            return AuthenticationError(
-                f"{_source(method)} gives credentials that have expired: renew them"
-            )
         case _:
-            return _failed(method, profile)
+            return None
 
 
 def _login_failure(error: Exception, chosen: str) -> AisopodError | None:
@@ -197,8 +213,13 @@ def _not_read(error: OSError, method: str) -> ConfigurationError:
     )
 
 
-def _failed(method: str, profile: str | None) -> AuthenticationError:
+def _failed(method: str, profile: str | None) -> AisopodError:
     """Something answered, but not with credentials. What it said is not repeated."""
+    if not method:
+        return ConfigurationError(
+            "an AWS setting, in a variable or the shared files, has a value that it cannot have: "
+            "check it with `aws configure list`"
+        )
     if method == "custom-process":
         return AuthenticationError(
             f"credential_process of the AWS profile {profile or 'default'!r} failed, or printed no "

@@ -19,6 +19,7 @@ _WAYS_IN = (
     "AWS_BEARER_TOKEN_BEDROCK",
     "AWS_ACCESS_KEY_ID",
     "AWS_PROFILE",
+    "AWS_DEFAULT_PROFILE",
     "AWS_WEB_IDENTITY_TOKEN_FILE",
     "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
     "AWS_CONTAINER_CREDENTIALS_FULL_URI",
@@ -92,7 +93,9 @@ def _settle(options: Mapping[str, str]) -> Mapping[str, str]:
         or os.environ.get("AWS_DEFAULT_REGION", "").strip()
     )
     if region and {"base_url", "listing_url"} <= settled.keys():
-        return settled | {"region": _well_formed(region)}
+        # The pseudo-regions of FIPS are no regions to sign for.
+        region = _well_formed(region).removeprefix("fips-").removesuffix("-fips")
+        return settled | {"region": region}
     found = _addresses(
         region or None, profile, _use_fips(settled.get("use_fips", "")), _circumstances()
     )
@@ -148,7 +151,8 @@ def _addresses(
 def _well_formed(region: str) -> str:
     # It becomes a part of a host's name.
     parts = region.split("-")
-    if not region.isascii() or len(region) > 63 or not all(part.isalnum() for part in parts):
+    plain = region.isascii() and region == region.lower() and len(region) <= 63
+    if not plain or not all(part.isalnum() for part in parts):
         raise ConfigurationError(f"{region!r} is no AWS region: write it as in us-east-1")
     return region
 
@@ -177,13 +181,13 @@ def _address(
             config=Config(use_fips_endpoint=use_fips, signature_version="v4"),
         )
         url = client.generate_presigned_url(operation, Params=dict(params))
-    except (BotoCoreError, ValueError) as error:
+    except (BotoCoreError, ValueError, OSError) as error:
         failure: AisopodError = (
             told(error)
             if isinstance(error, BotoCoreError)
             else ConfigurationError(
-                f"no address for {service}: check endpoint_url in the AWS configuration and the "
-                "AWS_ENDPOINT_URL variables"
+                f"no address for {service} follows from the AWS settings: check endpoint_url and "
+                "the AWS_ENDPOINT_URL variables, and the others with `aws configure list`"
             )
         )
     else:
