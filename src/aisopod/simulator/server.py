@@ -13,6 +13,7 @@ from aiohttp import web
 
 from aisopod.simulator.anthropic import AnthropicWire
 from aisopod.simulator.faults import Sending, refusal_of
+from aisopod.simulator.gemini import GeminiWire
 from aisopod.simulator.ollama import OllamaWire
 from aisopod.simulator.openai import OpenAIWire
 from aisopod.simulator.responder import respond
@@ -33,7 +34,9 @@ from aisopod.simulator.wire import (
 __all__ = ["Simulator", "serve"]
 
 # A wire is a module that is named here. The last one takes the paths that no other claims.
-_WIRES: tuple[Callable[[], Wire], ...] = (AnthropicWire, OllamaWire, OpenAIWire)
+_WIRES: tuple[Callable[[], Wire], ...] = (GeminiWire, AnthropicWire, OllamaWire, OpenAIWire)
+
+_ALIASES = {"vertex": "gemini"}
 
 # How a body that is not of the wire's form shows itself while it is read.
 _MALFORMED = (KeyError, TypeError, AttributeError, ValueError, IndexError)
@@ -88,8 +91,13 @@ class Simulator:
         return f"http://[{host}]:{self._port}" if ":" in host else f"http://{host}:{self._port}"
 
     def url_for(self, wire: str) -> str:
-        """The base URL to give to an SDK or provider of a wire: `anthropic`, `openai`, `ollama`."""
-        found = next((known for known in self._wires if known.name == wire), None)
+        """The base URL to give to an SDK or provider of a wire.
+
+        The wires are `anthropic`, `bedrock`, `gemini` (or `vertex`, its other address), `ollama`
+        and `openai`.
+        """
+        name = _ALIASES.get(wire, wire)
+        found = next((known for known in self._wires if known.name == name), None)
         if found is None:
             names = ", ".join(known.name for known in self._wires)
             raise ValueError(f"no wire {wire!r}: there are {names}")
