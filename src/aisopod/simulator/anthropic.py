@@ -8,21 +8,24 @@ from aiohttp import web
 
 from aisopod.simulator import anthropic_rules as rules
 from aisopod.simulator.responder import usage_of
-from aisopod.simulator.script import Asked, Content, Reply, pieces_of
+from aisopod.simulator.script import Asked, Reply, pieces_of
 from aisopod.simulator.wire import (
     Call,
     Fields,
     Frame,
     Refusal,
     Route,
+    Wire,
     arguments_of,
     is_unknown,
     json_response,
     words,
 )
-from aisopod.types import OpaquePart, TextPart, ThinkingPart, ToolCall
+from aisopod.types import ImagePart, OpaquePart, TextPart, ThinkingPart, ToolCall
 
 __all__ = ["AnthropicWire"]
+
+_Shown = TextPart | ThinkingPart | OpaquePart | ToolCall
 
 _MODELS = ("simulated", "simulated-mini")
 _REASONS = {
@@ -56,7 +59,7 @@ class _Block(NamedTuple):
     deltas: list[Fields]
 
 
-class AnthropicWire:
+class AnthropicWire(Wire):
     """Messages, token counting, models."""
 
     name = "anthropic"
@@ -188,7 +191,8 @@ class AnthropicWire:
         return json_response(msgspec.json.encode(_entry(call.path["model"])))
 
     def _blocks(self, reply: Reply) -> list[_Block]:
-        blocks = [_block(item, reply.chunk_chars) for item in reply.items]
+        items = (item for item in reply.items if not isinstance(item, ImagePart))
+        blocks = [_block(item, reply.chunk_chars) for item in items]
         for block in blocks:
             if block.whole["type"] == "thinking":
                 texts = self._issued.setdefault(block.whole["signature"], set())
@@ -196,7 +200,7 @@ class AnthropicWire:
         return blocks
 
 
-def _block(item: Content, chunk_chars: int) -> _Block:
+def _block(item: _Shown, chunk_chars: int) -> _Block:
     match item:
         case TextPart(text=text, citations=citations):
             whole: Fields = {"type": "text", "text": text}

@@ -7,27 +7,25 @@ from aiohttp import web
 
 from aisopod.simulator.script import Fault, Reply
 from aisopod.simulator.transcript import Received
-from aisopod.simulator.wire import Frame, Refusal, Wire
+from aisopod.simulator.wire import Frame, Framing, Refusal, Wire
 
-__all__ = ["Sending", "error_body"]
+__all__ = ["Sending", "refusal_of"]
 
-_GARBAGE = b"data: {no frame at all\n\n"
 _PING_SECONDS = 0.02
 
 
-def error_body(wire: Wire, fault: Fault, number: int) -> tuple[int, bytes]:
-    """Status and body of a refusal that a fault asks for."""
+def refusal_of(fault: Fault) -> Refusal:
+    """What a fault says of itself."""
     status = fault.status or (529 if fault.kind == "error" else 500)
-    if fault.body is not None:
-        return status, fault.body
     word = "overload" if status == 529 else f"status {status}"
-    return status, wire.error(Refusal(status, f"simulated {word}"), number)
+    return Refusal(status, f"simulated {word}")
 
 
 class Sending(NamedTuple):
     """One answer on its way. What is the last of it is marked as completed before it is sent."""
 
     wire: Wire
+    framing: Framing
     reply: Reply
     request: web.Request
     response: web.StreamResponse
@@ -46,12 +44,13 @@ class Sending(NamedTuple):
         match fault.kind:
             case "garbage":
                 # What follows is sound: a reader that skips what it cannot read shows itself.
-                await self._finish([Frame(_GARBAGE), *frames[place:]])
+                data = self.framing.garbage(frames[place].data)
+                await self._finish([Frame(data), *frames[place + self.framing.spoils :]])
             case "truncate":
                 await self._finish([Frame(_half(frames[place].data))])
             case "error":
-                body = error_body(self.wire, fault, self.number)[1]
-                await self._finish([Frame(self.wire.error_frame(body))])
+                body, status = self._error(fault), refusal_of(fault).status
+                await self._finish([Frame(self.framing.error(body, status, place > 0))])
             case "stall":
                 await self._stall(pings=fault.pings)
             case _:
@@ -63,11 +62,11 @@ class Sending(NamedTuple):
         fault = self.reply.fault
         match fault.kind if fault is not None else None:
             case "garbage":
-                await self._finish([Frame(_GARBAGE)])
+                await self._finish([Frame(self.framing.garbage(body))])
             case "truncate":
                 await self._finish([Frame(_half(body))])
             case "error" if fault is not None:
-                await self._finish([Frame(error_body(self.wire, fault, self.number)[1])])
+                await self._finish([Frame(self._error(fault))])
             case "stall":
                 await self._write([Frame(_half(body))])
                 # No sign of life can be put into a JSON text.
@@ -77,6 +76,11 @@ class Sending(NamedTuple):
                 self._abort()
             case _:
                 await self._finish([Frame(body)])
+
+    def _error(self, fault: Fault) -> bytes:
+        if fault.body is not None:
+            return fault.body
+        return self.wire.error(refusal_of(fault), self.number)
 
     async def _finish(self, frames: list[Frame]) -> None:
         await self._write(frames[:-1])
@@ -95,7 +99,7 @@ class Sending(NamedTuple):
         while True:
             await asyncio.sleep(_PING_SECONDS if pings else 3600)
             if pings:
-                await self.response.write(self.wire.ping)
+                await self.response.write(self.framing.ping)
 
     def _abort(self) -> None:
         transport = self.request.transport

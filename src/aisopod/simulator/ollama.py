@@ -13,6 +13,7 @@ from aisopod.simulator.wire import (
     Frame,
     Refusal,
     Route,
+    Wire,
     arguments_of,
     is_unknown,
     json_response,
@@ -39,7 +40,7 @@ _THINK = (None, True, False, "low", "medium", "high", "max")
 _NO_REASON = frozenset({"tool_calls", "refusal", "content_filter", "pause"})
 
 
-class OllamaWire:
+class OllamaWire(Wire):
     """Chat and the management calls."""
 
     name = "ollama"

@@ -14,6 +14,7 @@ from aisopod.simulator.wire import (
     Frame,
     Refusal,
     Route,
+    Wire,
     is_unknown,
     json_response,
     words,
@@ -32,7 +33,7 @@ _CODES: dict[int, tuple[str, str | None]] = {
 }
 
 
-class OpenAIWire:
+class OpenAIWire(Wire):
     """Chat completions and models, and Azure's address of the same."""
 
     name = "openai"

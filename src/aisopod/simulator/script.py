@@ -5,11 +5,11 @@ from typing import Any, Literal
 
 import msgspec
 
-from aisopod.types import OpaquePart, TextPart, ThinkingPart, TokenUsage, ToolCall
+from aisopod.types import ImagePart, OpaquePart, TextPart, ThinkingPart, TokenUsage, ToolCall
 
 __all__ = ["Asked", "Content", "Fault", "Reply", "Script", "pieces_of"]
 
-Content = TextPart | ThinkingPart | OpaquePart | ToolCall
+Content = TextPart | ImagePart | ThinkingPart | OpaquePart | ToolCall
 """What an answer is made of."""
 
 
@@ -18,8 +18,8 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         kind: `status` refuses the request; the others strike inside an answer: `drop` aborts the
-            connection, `stall` keeps it open in silence, `garbage` puts in what is no frame and
-            goes on, `truncate` cuts a frame in its middle and ends, `error` ends with the wire's
+            connection, `stall` keeps it open in silence, `garbage` puts in what is no frame (a
+            binary stream has a bit of a frame flipped) and goes on, `truncate` cuts a frame in its middle and ends, `error` ends with the wire's
             own error under HTTP 200, `no_terminator` ends without the wire's last frame.
         after: how many pieces of content come before it; with 0 it strikes right after the
             response's headers, and in an answer of fewer pieces just before the terminator.
@@ -42,7 +42,8 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     """One scripted answer.
 
     Attributes:
-        content: a text, or parts in order; a `ToolCall` may stand among them.
+        content: a text, or parts in order; a `ToolCall` may stand among them. A wire leaves out
+            what it has no place for, such as images.
         tool_calls: the calls that follow.
         finish_reason: in aisopod's words, or a wire's own; told from the rest when None.
         stop_sequence: the stop sequence that ended it, where the wire tells.
@@ -115,6 +116,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
         max_tokens: the longest answer, in words here; None is without end.
         stop: texts at which to stop.
         words: size of the prompt in words.
+        form: which form of answer is wanted, on a wire that has several.
         only: a reply that the request leaves no choice about, such as the loading of a model.
     """
 
@@ -130,6 +132,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     max_tokens: int | None = None
     stop: list[str] = []
     words: int = 0
+    form: str = ""
     only: Reply | None = None
 
 

@@ -12,7 +12,8 @@ import msgspec
 from aiohttp import web
 
 from aisopod.simulator.anthropic import AnthropicWire
-from aisopod.simulator.faults import Sending, error_body
+from aisopod.simulator.faults import Sending, refusal_of
+from aisopod.simulator.gemini import GeminiWire
 from aisopod.simulator.ollama import OllamaWire
 from aisopod.simulator.openai import OpenAIWire
 from aisopod.simulator.responder import respond
@@ -22,6 +23,7 @@ from aisopod.simulator.wire import (
     Call,
     Fields,
     Frame,
+    Framing,
     Refusal,
     Route,
     Wire,
@@ -32,7 +34,9 @@ from aisopod.simulator.wire import (
 __all__ = ["Simulator", "serve"]
 
 # A wire is a module that is named here. The last one takes the paths that no other claims.
-_WIRES: tuple[Callable[[], Wire], ...] = (AnthropicWire, OllamaWire, OpenAIWire)
+_WIRES: tuple[Callable[[], Wire], ...] = (GeminiWire, AnthropicWire, OllamaWire, OpenAIWire)
+
+_ALIASES = {"vertex": "gemini"}
 
 # How a body that is not of the wire's form shows itself while it is read.
 _MALFORMED = (KeyError, TypeError, AttributeError, ValueError, IndexError)
@@ -87,8 +91,13 @@ class Simulator:
         return f"http://[{host}]:{self._port}" if ":" in host else f"http://{host}:{self._port}"
 
     def url_for(self, wire: str) -> str:
-        """The base URL to give to an SDK or provider of a wire: `anthropic`, `openai`, `ollama`."""
-        found = next((known for known in self._wires if known.name == wire), None)
+        """The base URL to give to an SDK or provider of a wire.
+
+        The wires are `anthropic`, `bedrock`, `gemini` (or `vertex`, its other address), `ollama`
+        and `openai`.
+        """
+        name = _ALIASES.get(wire, wire)
+        found = next((known for known in self._wires if known.name == name), None)
         if found is None:
             names = ", ".join(known.name for known in self._wires)
             raise ValueError(f"no wire {wire!r}: there are {names}")
@@ -176,16 +185,15 @@ class Simulator:
             number = self._count
             received = self._received(wire, request)
             with self._watched(received):
+                call = _call(request, await request.read(), number)
                 try:
-                    self._check_key(wire, request.headers)
-                    received.body = await _json(request)
-                    info = dict(request.match_info)
-                    call = Call(received.body or {}, request.headers, request.query, info, number)
+                    wire.check_key(call, self._require_key)
+                    received.body = _json(call)
+                    call = call._replace(body=received.body or {})
                     return await act(request, received, call)
                 except Refusal as refusal:
                     received.completed = True
-                    headers = wire.response_headers(number)
-                    return json_response(wire.error(refusal, number), refusal.status, headers)
+                    return wire.refused(refusal, call)
 
         return handle
 
@@ -195,7 +203,7 @@ class Simulator:
             if is_unknown(asked.model):
                 raise wire.unknown_model(asked.model)
             reply = self._reply(asked, call)
-            return await _answer(wire, request, received, asked, reply, call.number)
+            return await _answer(wire, request, received, asked, reply, call)
 
         return act
 
@@ -204,7 +212,8 @@ class Simulator:
         async def act(request: web.Request, received: Received, call: Call) -> web.StreamResponse:
             answer = _guarded(lambda: route.answer(call))
             if isinstance(answer, list):
-                return await _streamed(wire, request, received, answer, Reply(), call.number)
+                sending = (wire, wire.framing(None), Reply(), request)
+                return await _streamed(*sending, received, answer, call.number)
             answer.headers.update(wire.response_headers(call.number))
             received.completed = True
             return answer
@@ -221,10 +230,6 @@ class Simulator:
             self._next_reply += 1
             return self._replies[place]
         return respond(asked, call.number)
-
-    def _check_key(self, wire: Wire, headers: Mapping[str, str]) -> None:
-        if self._require_key is not None and wire.key(headers) != self._require_key:
-            raise Refusal(401, wire.wrong_key)
 
     def _received(self, wire: Wire, request: web.Request) -> Received:
         received = record(wire.name, request)
@@ -253,39 +258,47 @@ class Simulator:
 
 
 async def _answer(
-    wire: Wire, request: web.Request, received: Received, asked: Asked, reply: Reply, number: int
+    wire: Wire, request: web.Request, received: Received, asked: Asked, reply: Reply, call: Call
 ) -> web.StreamResponse:
-    headers = {**wire.response_headers(number), **reply.headers}
     if reply.first_delay:
         await asyncio.sleep(reply.first_delay)
     fault = reply.fault
     if fault is not None and fault.kind == "status":
         received.completed = True
-        status, body = error_body(wire, fault, number)
-        return json_response(body, status, {**headers, **fault.headers})
+        refused = wire.refused(refusal_of(fault), call, fault.body)
+        refused.headers.update({**reply.headers, **fault.headers})
+        return refused
+    framing = wire.framing(asked)
     if asked.stream:
-        frames = wire.frames(reply, asked, number)
-        return await _streamed(wire, request, received, frames, reply, number)
-    body = wire.plain(reply, asked, number)
+        frames = wire.frames(reply, asked, call.number)
+        sending = (wire, framing, reply, request)
+        return await _streamed(*sending, received, frames, call.number)
+    headers = {**wire.response_headers(call.number), **reply.headers}
+    body = wire.plain(reply, asked, call.number)
     if fault is None:
         received.completed = True
         return json_response(body, 200, headers)
     response = await _begun(request, {**headers, "content-type": "application/json"})
-    await Sending(wire, reply, request, response, received, number).plain(body)
+    await Sending(wire, framing, reply, request, response, received, call.number).plain(body)
     return response
 
 
 async def _streamed(
     wire: Wire,
+    framing: Framing,
+    reply: Reply,
     request: web.Request,
     received: Received,
     frames: list[Frame],
-    reply: Reply,
     number: int,
 ) -> web.StreamResponse:
-    headers = {**wire.response_headers(number), **reply.headers, "content-type": wire.content_type}
+    headers = {
+        **wire.response_headers(number),
+        **reply.headers,
+        "content-type": framing.content_type,
+    }
     response = await _begun(request, headers)
-    await Sending(wire, reply, request, response, received, number).stream(frames)
+    await Sending(wire, framing, reply, request, response, received, number).stream(frames)
     return response
 
 
@@ -316,11 +329,24 @@ def _guarded(read: Callable[[], _T]) -> _T:
         raise Refusal(400, f"the request is not of the documented form: {what}") from error
 
 
-async def _json(request: web.Request) -> Fields | None:
-    if request.method in {"GET", "HEAD"}:
+def _call(request: web.Request, raw: bytes, number: int) -> Call:
+    return Call(
+        {},
+        request.headers,
+        request.query,
+        dict(request.match_info),
+        number,
+        request.method,
+        request.raw_path,
+        raw,
+    )
+
+
+def _json(call: Call) -> Fields | None:
+    if call.method in {"GET", "HEAD"}:
         return None
     try:
-        body = msgspec.json.decode(await request.read())
+        body = msgspec.json.decode(call.raw)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Refusal(400, f"the body is no JSON: {error}") from error
     if not isinstance(body, dict):

@@ -1,5 +1,7 @@
 """What a wire of the simulator is."""
 
+import base64
+import binascii
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
@@ -13,10 +15,12 @@ __all__ = [
     "Call",
     "Fields",
     "Frame",
+    "Framing",
     "Refusal",
     "Route",
     "Wire",
     "arguments_of",
+    "as_base64",
     "is_unknown",
     "json_response",
     "words",
@@ -26,12 +30,33 @@ Fields = dict[str, Any]
 
 UNKNOWN_MODEL = "no-such-model"
 
+_GARBAGE = b"data: {no frame at all\n\n"
+
 
 class Frame(NamedTuple):
     """Bytes of a stream, and whether a reader sees content in them."""
 
     data: bytes
     content: bool = False
+
+
+class Framing(NamedTuple):
+    """How a stream is put into bytes where they are no piece of the answer.
+
+    Attributes:
+        content_type: of the response.
+        ping: a sign of life without content.
+        error: an error's body and status as a frame, and whether frames came before it.
+        garbage: what no reader can read, made of the frame that should come next; that frame
+            comes after it unless it is spoiled itself.
+        spoils: whether `garbage` is the next frame spoiled, and not something put before it.
+    """
+
+    content_type: str
+    ping: bytes
+    error: Callable[[bytes, int, bool], bytes]
+    garbage: Callable[[bytes], bytes]
+    spoils: bool = False
 
 
 class Refusal(Exception):  # noqa: N818 - it is the server's answer, not a failure of ours
@@ -59,6 +84,9 @@ class Call(NamedTuple):
         query: the parameters of the address.
         path: the parts of the address that the route names.
         number: the call's number, for its ids.
+        method: HTTP method.
+        address: path and query, escaped as they were sent.
+        raw: the body's bytes.
     """
 
     body: Fields
@@ -66,6 +94,9 @@ class Call(NamedTuple):
     query: Mapping[str, str]
     path: Mapping[str, str]
     number: int
+    method: str
+    address: str
+    raw: bytes
 
 
 class Route(NamedTuple):
@@ -78,6 +109,8 @@ class Route(NamedTuple):
 
 class Wire(Protocol):
     """One wire: reads its requests, writes its answers.
+
+    What has a body here is how most wires do it.
 
     Attributes:
         name: what `Simulator.url_for` calls it.
@@ -122,6 +155,20 @@ class Wire(Protocol):
     def error_frame(self, body: bytes) -> bytes:
         """The body of a refusal as a frame of a stream."""
 
+    def framing(self, asked: Asked | None) -> Framing:  # noqa: ARG002 - for wires of several forms
+        """How a stream is written: the answer to a chat call, or without one another's."""
+        return Framing(
+            self.content_type,
+            self.ping,
+            lambda body, _status, _begun: self.error_frame(body),
+            lambda _frame: _GARBAGE,
+        )
+
+    def refused(self, refusal: Refusal, call: Call, body: bytes | None = None) -> web.Response:
+        """A refusal as a response; `body` stands in for the wire's own."""
+        data = self.error(refusal, call.number) if body is None else body
+        return json_response(data, refusal.status, self.response_headers(call.number))
+
     def unknown_model(self, model: str) -> Refusal:
         """The refusal of a model that does not exist."""
 
@@ -130,6 +177,15 @@ class Wire(Protocol):
 
     def key(self, headers: Mapping[str, str]) -> str | None:
         """The credential that a request carries."""
+
+    def check_key(self, call: Call, required: str | None) -> None:
+        """Look at the credential.
+
+        Raises:
+            Refusal: it is not the required one.
+        """
+        if required is not None and self.key(call.headers) != required:
+            raise Refusal(401, self.wrong_key)
 
     def response_headers(self, number: int) -> dict[str, str]:
         """Request id and rate limits, in the wire's own names."""
@@ -154,6 +210,15 @@ def arguments_of(call: ToolCall) -> msgspec.Raw:
     except msgspec.DecodeError:
         whole = False
     return msgspec.Raw(call.arguments.encode() if whole else b"{}")
+
+
+def as_base64(text: str) -> str:
+    """A scripted text as it may stand where the wire has bytes: encoded, unless it is already."""
+    try:
+        base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        return base64.b64encode(text.encode()).decode()
+    return text
 
 
 def words(value: object) -> int:
