@@ -19,6 +19,8 @@ _COMMANDS = {
     "chat": "Ask a model, or converse with it.",
     "models": "List the models of the providers that are set up.",
     "pull": "Download a model to the machine that serves it.",
+    "auth": "Log in where a provider takes logins, and log out.",
+    "doctor": "Check every provider that is set up; costs no tokens.",
     "config": "Show, find and check the configuration.",
     "simulate": "Run a local server that speaks the wires, for tests and trials.",
     "demo": "Show a streamed answer, a tool call and the usage.",

@@ -1,7 +1,5 @@
 """AWS credentials, found by botocore's chain and renewed before they expire."""
 
-import asyncio
-import copy
 import threading
 import time
 from collections.abc import Iterator
@@ -17,6 +15,7 @@ from aisopod.providers.bedrock.failures import (
 )
 from aisopod.providers.bedrock.quiet import quiet
 from aisopod.providers.host import Credential
+from aisopod.providers.renewal import Renewal
 from aisopod.types import Secret
 
 __all__ = ["AwsCredential", "ChainSource", "open_session"]
@@ -94,7 +93,7 @@ class ChainSource:
         self._profile = profile
         self._region = region
         self._found: _Found | None = None
-        self._lookup: asyncio.Task[AwsCredential | AisopodError] | None = None
+        self._renewal = Renewal(self._look_up)
         self._one_at_a_time = threading.Lock()
 
     def __repr__(self) -> str:
@@ -113,12 +112,7 @@ class ChainSource:
         found = self._found
         if found is not None and found.good():
             return found.credential
-        # Whoever started it may be cancelled; the others still wait for it.
-        outcome = await asyncio.shield(self._shared())
-        if isinstance(outcome, AwsCredential):
-            return outcome
-        # A copy each: whoever catches it adds its provider and model.
-        raise copy.copy(outcome)
+        return await self._renewal.credential()
 
     def refused(self, credential: Credential) -> bool:
         """Whether asking again may give others, as with all that expire by themselves."""
@@ -130,23 +124,6 @@ class ChainSource:
         if found.refreshable:
             self._found = None
         return found.refreshable
-
-    def _shared(self) -> "asyncio.Task[AwsCredential | AisopodError]":
-        task = self._lookup
-        # A task of a loop that is gone will never end.
-        if task is None or task.done() or task.get_loop() is not asyncio.get_running_loop():
-            task = asyncio.create_task(self._looked_up(), name="aisopod AWS credentials")
-            self._lookup = task
-        return task
-
-    async def _looked_up(self) -> AwsCredential | AisopodError:
-        # Errors are handed over as values: an exception that nobody waits for any more would be
-        # reported as never retrieved.
-        try:
-            return await asyncio.to_thread(self._look_up)
-        except AisopodError as error:
-            # Without the frames, which hold keys.
-            return error.with_traceback(None)
 
     def _look_up(self) -> AwsCredential:
         """Blocks: asks files, processes and services."""

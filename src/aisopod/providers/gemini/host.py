@@ -5,11 +5,12 @@ from urllib.parse import quote
 
 from aisopod.codecs.gemini_generate import Quirks, codec
 from aisopod.codecs.gemini_generate.encode import count_body
+from aisopod.providers._google import gemini_platform
 from aisopod.providers.gemini.listing import parse_count, parse_models
 from aisopod.providers.host import Credential, Host, Listing, TokenCounting
 from aisopod.types import HttpRequest
 
-__all__ = ["host"]
+__all__ = ["authorize", "host"]
 
 
 def authorize(request: HttpRequest, credential: Credential) -> Mapping[str, str]:  # noqa: ARG001
@@ -42,7 +43,9 @@ host = Host(
     ),
     key_variables=("GOOGLE_API_KEY", "GEMINI_API_KEY"),
     base_url_variables=("GOOGLE_GEMINI_BASE_URL",),
+    platform=gemini_platform,
     authorize=authorize,
+    options=("credentials", "credentials_file"),
     option_defaults={"api_version": "v1beta"},
     option_headers={"quota_project": "x-goog-user-project"},
     request_id_headers=("x-goog-request-id", "x-request-id"),

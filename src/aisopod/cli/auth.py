@@ -1,0 +1,116 @@
+"""`aisopod auth`: logins in a browser, for the providers that take them."""
+
+import os
+import sys
+from datetime import UTC, datetime
+
+import click
+
+from aisopod import ConfigurationError, config
+from aisopod.providers._google.flow import client_config, log_in, read_client_secrets
+from aisopod.providers._google.revoke import revoke
+from aisopod.providers._google.store import LoginStore
+
+__all__ = ["auth"]
+
+_PROVIDERS = click.Choice(["gemini"])
+
+
+@click.group()
+def auth() -> None:
+    """Log in where a provider takes logins, see which there are, and log out."""
+
+
+@auth.command()
+@click.argument("provider", type=_PROVIDERS)
+@click.option(
+    "--client-secrets",
+    metavar="FILE",
+    help='The file of a client of the type "Desktop app", as Google\'s console gives it.',
+)
+@click.option("--client-id", metavar="ID", help="The client, in place of the file.")
+@click.option(
+    "--client-secret-env",
+    metavar="NAME",
+    help="Environment variable that holds its secret.",
+)
+@click.option("--no-browser", is_flag=True, help="Only show the link.")
+@click.option(
+    "--paste",
+    is_flag=True,
+    help="Open the link on another machine, and paste the address that it ends at.",
+)
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Where to be sent back to.")
+@click.option("--project", help="The project that pays (x-goog-user-project).")
+@click.option("--timeout", type=float, default=300.0, show_default=True, help="Seconds to wait.")
+def login(  # noqa: PLR0917 - click passes options as arguments
+    provider: str,
+    client_secrets: str | None,
+    client_id: str | None,
+    client_secret_env: str | None,
+    no_browser: bool,
+    paste: bool,
+    port: int,
+    project: str | None,
+    timeout: float,
+) -> None:
+    """Log in to PROVIDER with a browser, and keep the login for every later call."""
+    if client_secrets:
+        client = read_client_secrets(client_secrets)
+    elif client_id:
+        client = client_config(client_id, os.environ.get(client_secret_env or "", ""))
+    else:
+        raise click.UsageError(
+            "an application to log in with is needed: --client-secrets FILE, of a client of the "
+            'type "Desktop app" from https://console.cloud.google.com/apis/credentials'
+        )
+    found = log_in(
+        client,
+        show=lambda link: click.echo(f"Open this link to log in:\n{link}", err=True),
+        open_browser=not (no_browser or paste),
+        port=port,
+        timeout=timeout,
+        ask=_ask if paste else None,
+        quota_project=project,
+    )
+    store = _store(provider)
+    with store.lock():
+        store.save(found)
+    click.echo(f"Logged in. The login is kept in {store.place()}.", err=True)
+
+
+def _ask() -> str:
+    click.echo("Paste the address at which the browser ended:", err=True)
+    return sys.stdin.readline()
+
+
+@auth.command()
+@click.argument("provider", type=_PROVIDERS)
+def logout(provider: str) -> None:
+    """Forget the login of PROVIDER, here and there."""
+    store = _store(provider)
+    found = store.load()
+    if found is None:
+        raise ConfigurationError(f"there is no login of {provider}")
+    problem = revoke(found)
+    with store.lock():
+        store.delete()
+    told = "and revoked" if problem is None else f"but could not be revoked there: {problem}"
+    click.echo(f"The login is forgotten here, {told}.", err=True)
+
+
+@auth.command()
+def status() -> None:
+    """Show which logins there are, and where."""
+    for provider in _PROVIDERS.choices:
+        store = _store(provider)
+        found = store.load()
+        if found is None:
+            click.echo(f"{provider}: no login")
+            continue
+        until = datetime.fromtimestamp(found.expiry, UTC).strftime("%Y-%m-%d %H:%M UTC")
+        click.echo(f"{provider}: logged in, in {store.place()}; the token holds until {until}")
+
+
+def _store(provider: str) -> LoginStore:
+    return LoginStore(config.logins_folder(), provider)
