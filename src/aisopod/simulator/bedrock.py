@@ -110,10 +110,10 @@ class BedrockWire(Wire):
                 Frame(_event("chunk", payload), content)
                 for payload, content in self._invoke.chunks(reply, asked, number)
             ]
-        return [
-            Frame(_event(kind, payload), content)
-            for kind, payload, content in self._converse.events(reply, asked)
-        ]
+        events = self._converse.events(reply, asked)
+        frames = [Frame(_event(kind, payload), content) for kind, payload, content in events]
+        # What ends the message and the counts behind it are the terminator together.
+        return [*frames[:-2], Frame(frames[-2].data + frames[-1].data)]
 
     def error(self, refusal: Refusal, number: int) -> bytes:  # noqa: ARG002
         """The body of a refusal; its kind is in a header."""
