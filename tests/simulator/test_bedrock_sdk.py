@@ -382,6 +382,28 @@ def test_an_exception_inside_the_stream(status: int | None, code: str) -> None:
         assert caught.value.response["Error"]["Code"] == code
 
 
+def test_an_exception_inside_an_invocation() -> None:
+    fault = Fault(kind="error", after=2, status=429)
+    with Simulator([Reply(content="one two three", fault=fault)]) as simulator:
+        answer = client(simulator).invoke_model_with_response_stream(
+            modelId=CLAUDE, body=msgspec.json.encode(BODY)
+        )
+        with contextlib.closing(answer["body"]) as stream:
+            events = iter(stream)
+            seen = [msgspec.json.decode(next(events)["chunk"]["bytes"]) for _ in range(4)]
+            assert seen[-1]["delta"]["text"] == " two"
+            with pytest.raises(botocore.exceptions.EventStreamError) as caught:
+                next(events)
+        assert caught.value.response["Error"]["Code"] == "throttlingException"
+
+
+def test_a_stream_without_its_end() -> None:
+    """Everything that was said came, and nothing tells that it is over."""
+    with broken(Fault(kind="no_terminator")) as events:
+        kinds = [next(iter(event)) for event in events]
+    assert kinds[-1] == "contentBlockStop"
+
+
 def test_a_flipped_bit() -> None:
     with broken(Fault(kind="garbage", after=2)) as events:
         assert [next(iter(next(events))) for _ in range(3)][-1] == "contentBlockDelta"

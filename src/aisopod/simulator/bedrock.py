@@ -162,7 +162,7 @@ class BedrockWire(Wire):
         """A bearer key, or a signature."""
         authorization = call.headers.get("authorization", "")
         claim = signed(authorization)
-        if claim is None and not authorization.removeprefix("Bearer ").strip():
+        if claim is None and not authorization.removeprefix("Bearer").strip():
             raise Refusal(403, "Missing Authentication Token", code="MissingAuthenticationToken")
         if claim is None and not authorization.startswith("Bearer "):
             message = "Authorization header requires 'Credential', 'Signature', 'SignedHeaders'."
