@@ -175,10 +175,12 @@ def test_a_blocked_prompt() -> None:
         provider="gemini", kind="promptFeedback", data={"blockReason": "PROHIBITED_CONTENT"}
     )
     with Simulator([Reply(content=[feedback])]) as simulator, client(simulator) as sdk:
-        response = sdk.models.generate_content(model="m", contents="x")
-        assert response.candidates is None
-        assert response.prompt_feedback is not None
-        assert response.prompt_feedback.block_reason == "PROHIBITED_CONTENT"
+        plain = sdk.models.generate_content(model="m", contents="x")
+        (streamed,) = sdk.models.generate_content_stream(model="m", contents="x")
+        for response in (plain, streamed):
+            assert response.candidates is None
+            assert response.prompt_feedback is not None
+            assert response.prompt_feedback.block_reason == "PROHIBITED_CONTENT"
 
 
 def test_the_answer_comes_back() -> None:

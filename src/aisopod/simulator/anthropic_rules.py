@@ -11,7 +11,7 @@ from typing import Any
 
 from aisopod.simulator.wire import Call, Fields, Refusal
 
-__all__ = ["blocks_of", "check", "check_count", "merged", "signature_of"]
+__all__ = ["blocks_of", "check", "check_count", "check_settings", "merged", "signature_of"]
 
 _SAMPLING = ("temperature", "top_p", "top_k")
 _NOT_COUNTED = frozenset({"max_tokens", "stream", "metadata", "stop_sequences", *_SAMPLING})
@@ -48,8 +48,9 @@ def check(call: Call, issued: Mapping[str, set[str]]) -> None:
     if "max_tokens" not in body:
         raise _bad("max_tokens: Field required")
     _check_shape(call, _FIELDS)
-    _check_sampling(call)
-    _check_thinking(body)
+    if call.headers["anthropic-version"] >= _NEW_VERSION:
+        _check_gone(body)
+    check_settings(body)
     _check_tools(body)
     _check_turns(body, issued)
 
@@ -58,6 +59,16 @@ def check_count(call: Call, issued: Mapping[str, set[str]]) -> None:
     """Refuse what token counting refuses."""
     _check_shape(call, _FIELDS - _NOT_COUNTED)
     _check_turns(call.body, issued)
+
+
+def check_settings(body: Fields) -> None:
+    """Refuse how the model is set, on whichever service's address it is asked.
+
+    Raises:
+        Refusal: with the documented status and words.
+    """
+    _check_sampling(body)
+    _check_thinking(body)
 
 
 def blocks_of(message: Fields) -> list[Fields]:
@@ -100,15 +111,17 @@ def _check_shape(call: Call, fields: frozenset[str]) -> None:
         raise _bad("messages: at least one message is required")
 
 
-def _check_sampling(call: Call) -> None:
-    version = call.headers["anthropic-version"]
+def _check_gone(body: Fields) -> None:
     for field in _SAMPLING:
-        if field in call.body:
-            if version >= _NEW_VERSION:
-                raise _bad(f"{field}: Extra inputs are not permitted")
-            if _NO_SAMPLING.match(call.body["model"]):
-                raise _bad(f"`{field}` is not supported on this model.")
-    temperature = call.body.get("temperature")
+        if field in body:
+            raise _bad(f"{field}: Extra inputs are not permitted")
+
+
+def _check_sampling(body: Fields) -> None:
+    for field in _SAMPLING:
+        if field in body and _NO_SAMPLING.match(body["model"]):
+            raise _bad(f"`{field}` is not supported on this model.")
+    temperature = body.get("temperature")
     if temperature is not None and not 0 <= temperature <= 1:
         raise _bad("temperature: range: 0..1")
 

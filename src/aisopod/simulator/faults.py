@@ -7,7 +7,7 @@ from aiohttp import web
 
 from aisopod.simulator.script import Fault, Reply
 from aisopod.simulator.transcript import Received
-from aisopod.simulator.wire import Frame, Framing, Refusal, Wire
+from aisopod.simulator.wire import GARBAGE, Frame, Framing, Refusal, Wire
 
 __all__ = ["Sending", "refusal_of"]
 
@@ -62,7 +62,7 @@ class Sending(NamedTuple):
         fault = self.reply.fault
         match fault.kind if fault is not None else None:
             case "garbage":
-                await self._finish([Frame(self.framing.garbage(body))])
+                await self._finish([Frame(GARBAGE)])
             case "truncate":
                 await self._finish([Frame(_half(body))])
             case "error" if fault is not None:

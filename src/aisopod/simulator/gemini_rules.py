@@ -219,6 +219,8 @@ def _check_function(function: Fields, field: str, path: str) -> None:
         )
     if field == "response" and field not in function:
         raise _bad(f"* GenerateContentRequest.{path}.response: must be set\n")
+    for index, part in enumerate(function.get("parts") or []):
+        _check_blob(part["inlineData"], f"{path}.parts[{index}].inline_data")
 
 
 def _check_config(config: Fields, model: str) -> None:

@@ -12,6 +12,7 @@ import msgspec
 from aiohttp import web
 
 from aisopod.simulator.anthropic import AnthropicWire
+from aisopod.simulator.bedrock import BedrockWire
 from aisopod.simulator.faults import Sending, refusal_of
 from aisopod.simulator.gemini import GeminiWire
 from aisopod.simulator.ollama import OllamaWire
@@ -33,8 +34,8 @@ from aisopod.simulator.wire import (
 
 __all__ = ["Simulator", "serve"]
 
-# A wire is a module that is named here. The last one takes the paths that no other claims.
-_WIRES: tuple[Callable[[], Wire], ...] = (GeminiWire, AnthropicWire, OllamaWire, OpenAIWire)
+# A wire is a module that is named here or in `Simulator`. The last one takes the paths that no other claims.
+_WIRES: tuple[Callable[[], Wire], ...] = (AnthropicWire, OllamaWire, OpenAIWire)
 
 _ALIASES = {"vertex": "gemini"}
 
@@ -54,7 +55,9 @@ class Simulator:
             request's body; without them every answer says that it is simulated.
         host: the address to listen on.
         port: the port; 0 takes a free one.
-        require_key: the key without which a request is refused with 401.
+        require_key: the key without which a request is refused, in the wire's way.
+        aws_secret: the secret of each AWS access key id; with it signatures are checked, which
+            takes the extra `bedrock`, and a signed request needs no other key.
 
     Attributes:
         requests: what arrived, in order.
@@ -69,6 +72,7 @@ class Simulator:
         host: str = "127.0.0.1",
         port: int = 0,
         require_key: str | None = None,
+        aws_secret: Mapping[str, str] | None = None,
     ) -> None:
         self.requests: list[Received] = []
         self.open_streams = 0
@@ -77,7 +81,7 @@ class Simulator:
         self._host = host
         self._port = port
         self._require_key = require_key
-        self._wires = [make() for make in _WIRES]
+        self._wires = [GeminiWire(), BedrockWire(aws_secret), *(make() for make in _WIRES)]
         self._count = 0
         self._closing = False
         self._runner: web.AppRunner | None = None

@@ -12,6 +12,7 @@ from aisopod.simulator.script import Asked, Reply
 from aisopod.types import ToolCall
 
 __all__ = [
+    "GARBAGE",
     "Call",
     "Fields",
     "Frame",
@@ -30,7 +31,7 @@ Fields = dict[str, Any]
 
 UNKNOWN_MODEL = "no-such-model"
 
-_GARBAGE = b"data: {no frame at all\n\n"
+GARBAGE = b"data: {no frame at all\n\n"
 
 
 class Frame(NamedTuple):
@@ -161,7 +162,7 @@ class Wire(Protocol):
             self.content_type,
             self.ping,
             lambda body, _status, _begun: self.error_frame(body),
-            lambda _frame: _GARBAGE,
+            lambda _frame: GARBAGE,
         )
 
     def refused(self, refusal: Refusal, call: Call, body: bytes | None = None) -> web.Response:
