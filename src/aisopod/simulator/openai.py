@@ -53,6 +53,7 @@ class OpenAIWire(Wire):
         return [
             Route("GET", "/v1/models", self._models),
             Route("GET", "/models", self._models),
+            Route("GET", "/openai/models", self._models),
             Route("GET", "/v1/models/{model:.+}", self._model),
         ]
 

@@ -232,6 +232,10 @@ class _Writer:
         return parts
 
     def _image(self, part: ImagePart, path: str) -> dict[str, Any]:
+        if not self._quirks.images:
+            self._notes.refuse(
+                path, "image", "the host takes no images", "Describe it, or use another provider"
+            )
         if part.file_id:
             self._notes.refuse(
                 path, part.file_id, "Chat Completions takes no image by file id",

@@ -35,6 +35,7 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True):
             (Mistral), or not at all.
         refusal_field: takes `refusal` on assistant messages; else its words go as content.
         names: takes `name` on messages.
+        images: takes `image_url` parts, in some model at least.
         documents: takes `file` parts.
         document_urls: takes a URL in place of a file's data.
         stop_limit: how many stop texts it takes; None is no known limit.
@@ -64,6 +65,7 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True):
     replay_reasoning: Literal["reasoning", "reasoning_content", "parts"] | None = None
     refusal_field: bool = False
     names: bool = True
+    images: bool = True
     documents: bool = False
     document_urls: bool = False
     stop_limit: int | None = 4

@@ -70,6 +70,7 @@ _DEEPSEEK = Host(
     quirks=Quirks(
         seed_field=None,
         strict=False,
+        images=False,
         json_schema=False,
         json_word=True,
         parallel_tool_calls=False,
