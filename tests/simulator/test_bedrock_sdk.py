@@ -15,11 +15,7 @@ from botocore.config import Config
 from aisopod import ImagePart, TextPart, ThinkingPart, TokenUsage, ToolCall
 from aisopod.simulator import Fault, Reply, Simulator
 
-pytestmark = [
-    pytest.mark.real,
-    # The SDK's own use of the standard library.
-    pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning"),
-]
+pytestmark = pytest.mark.real
 
 SECRETS = {"AKIDEXAMPLE": "secret/of+it"}
 CLAUDE = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"

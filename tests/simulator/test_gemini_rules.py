@@ -269,6 +269,7 @@ DUMMY = "skip_thought_signature_validator"
         ("m", declared(parameters={**OBJECT, "properties": {"a_b": {"type": "STRING"}}})),
         ("m", declared(parameters={**OBJECT, "property_ordering": ["a"], "nullable": True})),
         ("m", config(responseMimeType="application/json", responseJsonSchema={"type": ["null"]})),
+        (OLD, asked_with({"type": "OBJECT", "properties": {}})),
         (NEW, {"tools": [*declared()["tools"], {"googleSearch": {}}]}),
         # Only the current turn is strict, and only the first call of each of its steps.
         (NEW, {"contents": [ASK, model(call()), user(result()), model(HI), ASK]}),
