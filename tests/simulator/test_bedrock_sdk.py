@@ -343,6 +343,34 @@ def test_errors(status: int, code: str) -> None:
         assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == status
 
 
+def test_an_error_of_a_chosen_kind() -> None:
+    headers = {"x-amzn-errortype": "ModelNotReadyException", "retry-after": "7"}
+    fault = Fault(kind="status", status=429, headers=headers, body=b'{"message":"soon"}')
+    with Simulator([Reply(fault=fault)]) as simulator:
+        sdk = client(simulator)
+        with pytest.raises(sdk.exceptions.ModelNotReadyException, match="soon") as caught:
+            sdk.converse(modelId="m", messages=[HELLO])
+        told = caught.value.response["ResponseMetadata"]["HTTPHeaders"]
+        assert told["retry-after"] == "7"
+
+
+def test_the_stop_sequence_is_told_when_asked_for() -> None:
+    asked: dict[str, Any] = {
+        "modelId": "m",
+        "messages": [HELLO],
+        "inferenceConfig": {"stopSequences": ["little"]},
+    }
+    fields = {"additionalModelResponseFieldPaths": ["/stop_sequence"]}
+    with Simulator() as simulator:
+        sdk = client(simulator)
+        answer = sdk.converse(**asked, **fields)
+        assert answer["stopReason"] == "stop_sequence"
+        assert answer["additionalModelResponseFields"] == {"stop_sequence": "little"}
+        *_, end, _ = sdk.converse_stream(**asked, **fields)["stream"]
+        assert end["messageStop"]["additionalModelResponseFields"] == {"stop_sequence": "little"}
+        assert "additionalModelResponseFields" not in sdk.converse(**asked)
+
+
 def test_an_unknown_model(simulator: Simulator) -> None:
     sdk = client(simulator)
     with pytest.raises(sdk.exceptions.ValidationException, match="identifier is invalid"):
