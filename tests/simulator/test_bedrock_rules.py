@@ -197,6 +197,11 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ),
     ("meta.llama3-v1:0", {"system": [HI, {"cachePoint": {"type": "default"}}]}, "prompt caching"),
     (NOVA, {"messages": [user(HI, {"cachePoint": {"type": "x"}})]}, "[default]"),
+    (
+        CLAUDE,
+        {"messages": [user(image(source={"s3Location": {"uri": "s3://b/k"}}))]},
+        "doesn't support the s3Uri field",
+    ),
     ("us.anthropic.no-such-model", {}, "The provided model identifier is invalid."),
 ]
 
@@ -228,6 +233,18 @@ def test_it_refuses(simulator: Simulator, model: str, body: dict[str, Any], mess
         ("m", talk(ASK, assistant(HI, use(), use("t2")), user(result("t2"), result(), HI))),
         ("m", talk(ASK, assistant(use()), user(result(status="error"), *[HI]))),
         ("m", tools(toolChoice={"tool": {"name": "f"}})),
+        (
+            NOVA,
+            talk(
+                ASK,
+                assistant(
+                    use("s1", type="server_tool_use"), result("s1", type="f_result"), use("t1")
+                ),
+                user(result("t1")),
+            ),
+        ),
+        (NOVA, {"messages": [user(image(source={"s3Location": {"uri": "s3://b/k"}}))]}),
+        ("amazon.titan-text-express-v1", {"messages": [ASK, ASK]}),
         ("m", {"requestMetadata": {"a": "b"}, "performanceConfig": {"latency": "standard"}}),
         (CLAUDE, {"messages": [ASK, assistant(thought(signature="of theirs"), HI), ASK]}),
         (

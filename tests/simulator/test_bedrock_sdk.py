@@ -15,11 +15,7 @@ from botocore.config import Config
 from aisopod import ImagePart, TextPart, ThinkingPart, TokenUsage, ToolCall
 from aisopod.simulator import Fault, Reply, Simulator
 
-pytestmark = [
-    pytest.mark.real,
-    # The SDK's own use of the standard library.
-    pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning"),
-]
+pytestmark = pytest.mark.real
 
 SECRETS = {"AKIDEXAMPLE": "secret/of+it"}
 CLAUDE = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
@@ -345,6 +341,34 @@ def test_errors(status: int, code: str) -> None:
         assert caught.value.response["Error"]["Code"] == code
         assert caught.value.response["Error"]["Message"] == f"simulated status {status}"
         assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == status
+
+
+def test_an_error_of_a_chosen_kind() -> None:
+    headers = {"x-amzn-errortype": "ModelNotReadyException", "retry-after": "7"}
+    fault = Fault(kind="status", status=429, headers=headers, body=b'{"message":"soon"}')
+    with Simulator([Reply(fault=fault)]) as simulator:
+        sdk = client(simulator)
+        with pytest.raises(sdk.exceptions.ModelNotReadyException, match="soon") as caught:
+            sdk.converse(modelId="m", messages=[HELLO])
+        told = caught.value.response["ResponseMetadata"]["HTTPHeaders"]
+        assert told["retry-after"] == "7"
+
+
+def test_the_stop_sequence_is_told_when_asked_for() -> None:
+    asked: dict[str, Any] = {
+        "modelId": "m",
+        "messages": [HELLO],
+        "inferenceConfig": {"stopSequences": ["little"]},
+    }
+    fields = {"additionalModelResponseFieldPaths": ["/stop_sequence"]}
+    with Simulator() as simulator:
+        sdk = client(simulator)
+        answer = sdk.converse(**asked, **fields)
+        assert answer["stopReason"] == "stop_sequence"
+        assert answer["additionalModelResponseFields"] == {"stop_sequence": "little"}
+        *_, end, _ = sdk.converse_stream(**asked, **fields)["stream"]
+        assert end["messageStop"]["additionalModelResponseFields"] == {"stop_sequence": "little"}
+        assert "additionalModelResponseFields" not in sdk.converse(**asked)
 
 
 def test_an_unknown_model(simulator: Simulator) -> None:

@@ -269,6 +269,7 @@ DUMMY = "skip_thought_signature_validator"
         ("m", declared(parameters={**OBJECT, "properties": {"a_b": {"type": "STRING"}}})),
         ("m", declared(parameters={**OBJECT, "property_ordering": ["a"], "nullable": True})),
         ("m", config(responseMimeType="application/json", responseJsonSchema={"type": ["null"]})),
+        (OLD, asked_with({"type": "OBJECT", "properties": {}})),
         (NEW, {"tools": [*declared()["tools"], {"googleSearch": {}}]}),
         # Only the current turn is strict, and only the first call of each of its steps.
         (NEW, {"contents": [ASK, model(call()), user(result()), model(HI), ASK]}),
@@ -357,6 +358,10 @@ def test_addresses(simulator: Simulator) -> None:
     assert "nextPageToken" not in answer
     for query in ("pageSize=5000", "pageToken=x"):
         assert send(f"{simulator.base_url}/v1beta/models?{query}")[0] == 400
+    with pytest.raises(HTTPError, match="404") as caught:
+        urlopen(f"{simulator.base_url}/v1beta/nothing<b>", timeout=5)
+    with caught.value as page:
+        assert b"/v1beta/nothing&lt;b&gt; was not found" in page.read()
     # Without Google's headers the path that all share is another's.
     assert "data" in send(f"{simulator.base_url}/v1/models")[1]
     assert simulator.url_for("gemini") == simulator.url_for("vertex") == simulator.base_url

@@ -1,6 +1,7 @@
 """AWS Bedrock's wire: https://docs.aws.amazon.com/bedrock/latest/APIReference/.
 
-Scripted redacted thinking stands on the wire as it is when it is base64, and else encoded.
+Scripted redacted thinking stands on the wire as it is when it is base64, and else encoded. The
+kind of an error follows its status; another is scripted by `Fault.headers["x-amzn-errortype"]`.
 """
 
 import zlib
@@ -57,6 +58,9 @@ class BedrockWire(Wire):
 
     Args:
         secrets: the secret of each access key id; with them signatures are checked.
+
+    Raises:
+        ImportError: there are secrets, but not the extra `bedrock`.
     """
 
     name = "bedrock"
@@ -70,6 +74,9 @@ class BedrockWire(Wire):
     wrong_key = "The security token included in the request is invalid."
 
     def __init__(self, secrets: Mapping[str, str] | None = None) -> None:
+        if secrets is not None:
+            # Better now than inside of every request.
+            import botocore.auth  # noqa: F401
         self._secrets = secrets
         self._converse = converse.Converse()
         self._invoke = Invoke()

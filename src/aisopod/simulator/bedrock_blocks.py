@@ -6,12 +6,13 @@ https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ContentBlock
 import base64
 import binascii
 import re
+from collections.abc import Iterator
 from typing import Any
 
 from aisopod.simulator.bedrock_shape import bad, check_members, one_key
 from aisopod.simulator.wire import Fields
 
-__all__ = ["check_block"]
+__all__ = ["check_block", "is_hosted", "sources"]
 
 # fmt: off
 _BLOCKS = frozenset({
@@ -38,6 +39,20 @@ _TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _DOCUMENT_NAME = re.compile(r"(?!.*\s\s)[a-zA-Z0-9\s()\[\]-]{1,200}")
 
 
+def is_hosted(block: Fields) -> bool:
+    """Whether a use, or its result, is of a tool that the service runs itself."""
+    tool: Fields = block.get("toolUse") or block.get("toolResult") or {}
+    return "type" in tool
+
+
+def sources(block: Fields) -> Iterator[Fields]:
+    """Where the media of a block, and of the result in it, come from."""
+    for inner in (block, *block.get("toolResult", {}).get("content", ())):
+        for kind in _FORMATS:
+            if kind in inner:
+                yield inner[kind]["source"]
+
+
 def check_block(block: Fields, path: str, role: str) -> None:
     """Refuse a block of a message.
 
@@ -54,7 +69,8 @@ def check_block(block: Fields, path: str, role: str) -> None:
             _check_role(role, "assistant", kind, path)
             _check_use(block["toolUse"], f"{path}.toolUse")
         case "toolResult":
-            _check_role(role, "user", kind, path)
+            if not is_hosted(block):
+                _check_role(role, "user", kind, path)
             _check_result(block["toolResult"], f"{path}.toolResult")
         case "reasoningContent":
             _check_role(role, "assistant", kind, path)

@@ -32,6 +32,7 @@ _REASONS = {
     "content_filter": "content_filtered",
     "refusal": "content_filtered",
 }
+_STOP = "/stop_sequence"
 _METRICS = {"latencyMs": 5}
 
 
@@ -75,6 +76,7 @@ class Converse:
             max_tokens=config.get("maxTokens"),
             stop=config.get("stopSequences") or [],
             words=_size(body),
+            tell_stop=_STOP in (body.get("additionalModelResponseFieldPaths") or ()),
             form="converse",
         )
 
@@ -89,7 +91,7 @@ class Converse:
         return msgspec.json.encode(
             {
                 "output": {"message": {"role": "assistant", "content": content}},
-                "stopReason": _reason(reply),
+                **_ending(reply, asked),
                 "usage": _usage(reply, asked),
                 "metrics": _METRICS,
             }
@@ -106,7 +108,7 @@ class Converse:
                 shown = "signature" not in delta.get("reasoningContent", {})
                 yield Event("contentBlockDelta", {**place, "delta": delta}, shown)
             yield Event("contentBlockStop", place)
-        yield Event("messageStop", {"stopReason": _reason(reply)})
+        yield Event("messageStop", _ending(reply, asked))
         yield Event("metadata", {"usage": _usage(reply, asked), "metrics": _METRICS})
 
     def _blocks(self, reply: Reply, asked: Asked) -> list[_Block]:
@@ -162,10 +164,15 @@ def _thinking(item: ThinkingPart, chunk_chars: int, *, signs: bool) -> _Block:
     return _Block(whole, None, [{"reasoningContent": delta} for delta in deltas])
 
 
-def _reason(reply: Reply) -> str:
-    if reply.reason == "stop" and reply.stop_sequence is not None:
-        return "stop_sequence"
-    return _REASONS.get(reply.reason, reply.reason)
+def _ending(reply: Reply, asked: Asked) -> Fields:
+    reason = _REASONS.get(reply.reason, reply.reason)
+    if reason == "end_turn" and reply.stop_sequence is not None:
+        reason = "stop_sequence"
+    ending: Fields = {"stopReason": reason}
+    if asked.tell_stop:
+        # A field of the model's own answer, which the request names by its path.
+        ending["additionalModelResponseFields"] = {"stop_sequence": reply.stop_sequence}
+    return ending
 
 
 def _usage(reply: Reply, asked: Asked) -> Fields:

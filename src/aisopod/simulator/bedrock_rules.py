@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 
 from aisopod.simulator.anthropic_rules import check_settings, signature_of
-from aisopod.simulator.bedrock_blocks import check_block
+from aisopod.simulator.bedrock_blocks import check_block, is_hosted, sources
 from aisopod.simulator.bedrock_shape import bad, check_members, one_key
 from aisopod.simulator.wire import Fields
 
@@ -40,6 +40,8 @@ _GEO = re.compile(r"^(us|eu|apac|jp|au|ca|in|us-gov|global)\.")
 _CLAUDE = re.compile(r"(?:^|[./])anthropic\.(claude-[a-z0-9.-]+?)(-v\d+)?(:\w+)*$")
 _MAKER = re.compile(r"^[a-z0-9]+\.")
 _CACHES = re.compile(r"(?:^|[./])(anthropic\.|amazon\.nova)")
+# Recorded answers of the service show that these take neighbours of one role.
+_JOINS = re.compile(r"(?:^|[./])amazon\.titan")
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
 
@@ -100,7 +102,7 @@ def _check_common(body: Fields, model: str, issued: Mapping[str, set[str]]) -> N
     _check_system(body.get("system"))
     _check_tools(body)
     _check_messages(body, model, issued)
-    _check_turns(body["messages"])
+    _check_turns(body["messages"], joins=_JOINS.search(model) is not None)
     used = {kind for message in body["messages"] for block in message["content"] for kind in block}
     if used & {"toolUse", "toolResult"} and "toolConfig" not in body:
         raise bad(
@@ -241,8 +243,8 @@ def _check_messages(body: Fields, model: str, issued: Mapping[str, set[str]]) ->
         for position, block in enumerate(content):
             path = f"messages.{index}.content.{position}"
             check_block(block, path, message["role"])
-            if is_claude(model) and "reasoningText" in block.get("reasoningContent", {}):
-                _check_signature(block["reasoningContent"]["reasoningText"], path, issued)
+            if is_claude(model):
+                _check_for_claude(block, path, issued)
         if any("document" in block for block in content) and not any(
             "text" in block for block in content
         ):
@@ -250,6 +252,13 @@ def _check_messages(body: Fields, model: str, issued: Mapping[str, set[str]]) ->
                 "If you include a document in a message, the message must also include a text "
                 "block with a prompt that is related to the document."
             )
+
+
+def _check_for_claude(block: Fields, path: str, issued: Mapping[str, set[str]]) -> None:
+    if "reasoningText" in block.get("reasoningContent", {}):
+        _check_signature(block["reasoningContent"]["reasoningText"], path, issued)
+    if any("s3Location" in source for source in sources(block)):
+        raise bad("This model doesn't support the s3Uri field. Remove s3Uri and try again.")
 
 
 def _check_signature(told: Fields, path: str, issued: Mapping[str, set[str]]) -> None:
@@ -262,7 +271,7 @@ def _check_signature(told: Fields, path: str, issued: Mapping[str, set[str]]) ->
         raise bad(f"{path}: Invalid `signature` in `thinking` block")
 
 
-def _check_turns(messages: list[Fields]) -> None:
+def _check_turns(messages: list[Fields], *, joins: bool) -> None:
     if messages[0]["role"] != "user":
         raise bad(
             "A conversation must start with a user message. Try again with a conversation that "
@@ -272,15 +281,13 @@ def _check_turns(messages: list[Fields]) -> None:
     previous = ""
     for index, message in enumerate(messages):
         role = message["role"]
-        if role == previous:
+        if role == previous and not joins:
             raise bad(
                 'messages: roles must alternate between "user" and "assistant", but found '
                 f'multiple "{role}" roles in a row'
             )
         _check_results(message["content"], asked, index)
-        asked = [
-            block["toolUse"]["toolUseId"] for block in message["content"] if "toolUse" in block
-        ]
+        asked = _own(message["content"], "toolUse")
         if len(set(asked)) < len(asked):
             raise bad(f"messages.{index}: `tool_use` ids must be unique")
         previous = role
@@ -289,7 +296,7 @@ def _check_turns(messages: list[Fields]) -> None:
 
 def _check_results(content: list[Fields], asked: list[str], index: int) -> None:
     """Each use is answered in the very next message, before anything else, and nothing else is."""
-    results = [block["toolResult"]["toolUseId"] for block in content if "toolResult" in block]
+    results = _own(content, "toolResult")
     missing = [identity for identity in asked if identity not in results]
     if missing:
         raise bad(
@@ -307,6 +314,11 @@ def _check_results(content: list[Fields], asked: list[str], index: int) -> None:
             "immediately after: each `tool_use` block must have its `tool_result` block at the "
             "start of the next message."
         )
+
+
+def _own(content: list[Fields], kind: str) -> list[str]:
+    """The ids of the uses or results of the user's own tools."""
+    return [block[kind]["toolUseId"] for block in content if kind in block and not is_hosted(block)]
 
 
 def _has_cache_point(body: Fields) -> bool:

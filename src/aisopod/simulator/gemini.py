@@ -1,5 +1,6 @@
 """Google's wire: https://ai.google.dev/api/generate-content, and Vertex AI's address of it."""
 
+import html
 from collections.abc import Mapping
 
 import msgspec
@@ -190,7 +191,8 @@ class GeminiWire(Wire):
 
     def unknown_path(self, method: str, path: str, number: int) -> web.Response:  # noqa: ARG002
         """Not found: the front end says it, in HTML."""
-        page = f"<!DOCTYPE html><title>Error 404 (Not Found)</title><p>The requested URL {path}"
+        title = "<!DOCTYPE html><title>Error 404 (Not Found)</title>"
+        page = f"{title}<p>The requested URL {html.escape(path)} was not found on this server."
         return web.Response(status=404, text=page, content_type="text/html")
 
     def key(self, headers: Mapping[str, str]) -> str | None:

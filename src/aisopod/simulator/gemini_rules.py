@@ -17,14 +17,15 @@ __all__ = ["check", "check_count", "declarations", "normalised", "wants_signatur
 # fmt: off
 _TOP = frozenset({
     "contents", "systemInstruction", "tools", "toolConfig", "safetySettings", "generationConfig",
-    "cachedContent", "serviceTier", "labels", "store", "model",
+    "cachedContent", "serviceTier", "labels", "store", "model", "modelArmorConfig",
+    "continuationToken", "outputConfig",
 })
 _CONFIG = frozenset({
     "temperature", "topP", "topK", "candidateCount", "maxOutputTokens", "stopSequences", "seed",
     "presencePenalty", "frequencyPenalty", "responseLogprobs", "logprobs", "responseMimeType",
     "responseSchema", "responseJsonSchema", "responseModalities", "mediaResolution",
     "thinkingConfig", "speechConfig", "imageConfig", "audioTimestamp", "routingConfig",
-    "enableAffectiveDialog", "enableEnhancedCivicAnswers",
+    "enableAffectiveDialog", "enableEnhancedCivicAnswers", "audioTranscriptionConfig", "modelConfig",
 })
 _COUNT = frozenset({"contents", "generateContentRequest", "systemInstruction", "tools", "model",
                     "generationConfig"})
@@ -32,7 +33,11 @@ _DATA = frozenset({
     "text", "inlineData", "fileData", "functionCall", "functionResponse", "executableCode",
     "codeExecutionResult", "toolCall", "toolResponse",
 })
-_PART = _DATA | {"thought", "thoughtSignature", "mediaResolution", "videoMetadata", "partMetadata"}
+_PART = _DATA | {
+    "thought", "thoughtSignature", "mediaResolution", "mediaProcessing", "videoMetadata",
+    "partMetadata", "audioMetadata", "audioTranscription", "documentMetadata", "speechMetadata",
+    "spreadsheetMetadata",
+}
 _FUNCTION = frozenset({
     "name", "description", "parameters", "parametersJsonSchema", "response", "responseJsonSchema",
     "behavior",
@@ -49,6 +54,8 @@ _SNAKE = re.compile(r"_([a-z0-9])")
 _NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_.:-]{0,127}")
 _STRICT = re.compile(r"gemini-([3-9]|\d\d)")
 _OLD = re.compile(r"gemini-[12](?!\d)")
+# Recorded answers of the service show that these take an object without properties.
+_TAKES_EMPTY = re.compile(r"gemini-(2\.5|[3-9]|\d\d)")
 _NO_THINKING = re.compile(r"gemini-(1|2\.0|2\.5-flash-image)|gemma")
 _NO_LEVELS = re.compile(r"gemini-2\.5")
 _ALWAYS_THINKS = re.compile(r"gemini-2\.5-pro")
@@ -226,6 +233,7 @@ def _check_function(function: Fields, field: str, path: str) -> None:
 def _check_config(config: Fields, model: str) -> None:
     _check_names(config, _CONFIG, "generation_config")
     said = "* GenerateContentRequest.generation_config"
+    empty = _TAKES_EMPTY.match(model) is not None
     if len(config.get("stopSequences") or []) > _MOST_STOPS:
         raise _bad(f"{said}.stop_sequences: must have at most {_MOST_STOPS} items\n")
     temperature = config.get("temperature")
@@ -239,7 +247,7 @@ def _check_config(config: Fields, model: str) -> None:
             "be set\n"
         )
     if "responseSchema" in config:
-        check_schema(config["responseSchema"], "generation_config.response_schema")
+        check_schema(config["responseSchema"], "generation_config.response_schema", empty=empty)
     if {"responseSchema", "responseJsonSchema"} & config.keys() and config.get(
         "responseMimeType"
     ) not in {"application/json", "text/x.enum"}:
@@ -270,7 +278,8 @@ def _check_tools(body: Fields, model: str) -> None:
         _check_wish(wish, functions)
     for tool_index, tool in enumerate(body.get("tools") or []):
         for index, function in enumerate(tool.get("functionDeclarations") or []):
-            _check_declaration(function, f"tools[{tool_index}].function_declarations[{index}]")
+            path = f"tools[{tool_index}].function_declarations[{index}]"
+            _check_declaration(function, path, empty=_TAKES_EMPTY.match(model) is not None)
     names = [function["name"] for function in functions]
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise _bad(f"Duplicate function declaration found: {twice}")
@@ -297,7 +306,7 @@ def _check_wish(wish: Fields, functions: list[Fields]) -> None:
             raise _bad(f"allowed_function_names has no function declaration: {strange[0]}")
 
 
-def _check_declaration(function: Fields, path: str) -> None:
+def _check_declaration(function: Fields, path: str, *, empty: bool) -> None:
     _check_names(function, _FUNCTION, path)
     if not _NAME.fullmatch(function.get("name", "")):
         raise _bad(
@@ -311,7 +320,7 @@ def _check_declaration(function: Fields, path: str) -> None:
             "be set\n"
         )
     if "parameters" in function:
-        check_schema(function["parameters"], f"{path}.parameters")
+        check_schema(function["parameters"], f"{path}.parameters", empty=empty)
 
 
 def _count(content: Fields, name: str) -> int:

@@ -26,25 +26,25 @@ def unknown_name(name: str, path: str) -> Refusal:
     return Refusal(400, said, details=[detail])
 
 
-def check_schema(schema: Fields, path: str) -> None:
+def check_schema(schema: Fields, path: str, *, empty: bool) -> None:
     """Refuse what the form has no word for, or what the service makes no sense of.
 
     Args:
         schema: the schema, names in camel case.
         path: where it stands, in the service's words.
+        empty: whether the model takes an object without properties.
     """
     for name in schema:
         if name not in _KEYWORDS:
             raise unknown_name(name, path)
     kind = _kind(schema.get("type"), path)
-    _check_kind(schema, kind, path)
-    for index, (name, inner) in enumerate((schema.get("properties") or {}).items()):
-        _ = name
-        check_schema(inner, f"{path}.properties[{index}].value")
+    _check_kind(schema, kind, path, empty=empty)
+    for index, inner in enumerate((schema.get("properties") or {}).values()):
+        check_schema(inner, f"{path}.properties[{index}].value", empty=empty)
     for index, inner in enumerate(schema.get("anyOf") or []):
-        check_schema(inner, f"{path}.any_of[{index}]")
+        check_schema(inner, f"{path}.any_of[{index}]", empty=empty)
     if isinstance(schema.get("items"), dict):
-        check_schema(schema["items"], f"{path}.items")
+        check_schema(schema["items"], f"{path}.items", empty=empty)
 
 
 def _kind(kind: Any, path: str) -> str:  # noqa: ANN401 - any JSON may come
@@ -61,10 +61,10 @@ def _kind(kind: Any, path: str) -> str:  # noqa: ANN401 - any JSON may come
     return kind.upper()
 
 
-def _check_kind(schema: Fields, kind: str, path: str) -> None:
+def _check_kind(schema: Fields, kind: str, path: str, *, empty: bool) -> None:
     said = f"* GenerateContentRequest.{path}"
     properties = schema.get("properties") or {}
-    if kind == "OBJECT" and not properties:
+    if kind == "OBJECT" and not properties and not empty:
         raise Refusal(400, f"{said}.properties: should be non-empty for OBJECT type\n")
     if kind == "ARRAY" and "items" not in schema:
         raise Refusal(400, f"{said}.items: missing field.\n")

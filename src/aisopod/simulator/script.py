@@ -116,6 +116,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
         max_tokens: the longest answer, in words here; None is without end.
         stop: texts at which to stop.
         words: size of the prompt in words.
+        tell_stop: whether the answer tells the stop sequence, where the wire has it be asked for.
         form: which form of answer is wanted, on a wire that has several.
         only: a reply that the request leaves no choice about, such as the loading of a model.
     """
@@ -132,6 +133,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     max_tokens: int | None = None
     stop: list[str] = []
     words: int = 0
+    tell_stop: bool = False
     form: str = ""
     only: Reply | None = None
 

@@ -34,9 +34,7 @@ from aisopod.simulator.wire import (
 
 __all__ = ["Simulator", "serve"]
 
-# A wire is a module that is named here or in `Simulator`. The last one takes the paths that no other claims.
-_WIRES: tuple[Callable[[], Wire], ...] = (AnthropicWire, OllamaWire, OpenAIWire)
-
+# Other addresses of a wire.
 _ALIASES = {"vertex": "gemini"}
 
 # How a body that is not of the wire's form shows itself while it is read.
@@ -81,7 +79,14 @@ class Simulator:
         self._host = host
         self._port = port
         self._require_key = require_key
-        self._wires = [GeminiWire(), BedrockWire(aws_secret), *(make() for make in _WIRES)]
+        # The last one takes the paths that no other claims.
+        self._wires: list[Wire] = [
+            GeminiWire(),
+            BedrockWire(aws_secret),
+            AnthropicWire(),
+            OllamaWire(),
+            OpenAIWire(),
+        ]
         self._count = 0
         self._closing = False
         self._runner: web.AppRunner | None = None
