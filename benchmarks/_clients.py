@@ -10,99 +10,28 @@ import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import Any
+
+from _raw import raw, raw_new_connection
+
+__all__ = ["raw", "raw_new_connection"]
 
 Stream = Callable[[str], Awaitable[str]]
-MODEL = {"openai": "gpt-4o", "anthropic": "claude-opus-4-8"}
+MODEL = {
+    "openai": "gpt-4o",
+    "anthropic": "claude-opus-4-8",
+    "gemini": "gemini-2.5-pro",
+    "bedrock": "us.anthropic.claude-opus-4-7",
+}
 
-for variable in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY"):
+for variable in (
+    "OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY", "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+):  # fmt: skip
     os.environ[variable] = "sk-benchmark"
+os.environ["AWS_REGION"] = os.environ["AWS_DEFAULT_REGION"] = "us-east-1"
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
 os.environ["REPEATED_STREAMING_CHUNK_LIMIT"] = "100000000"
-
-
-@asynccontextmanager
-async def raw(wire: str, url: str, *, keep: bool = True) -> AsyncIterator[Stream]:
-    """The limit: asyncio streams, httptools, msgspec. It cancels, times out and retries nothing."""
-    import httptools
-    import msgspec
-
-    class Delta(msgspec.Struct):
-        content: str | None = None
-        text: str | None = None
-
-    class Choice(msgspec.Struct):
-        delta: Delta
-        finish_reason: str | None = None
-
-    class Event(msgspec.Struct):
-        type: str = ""
-        choices: list[Choice] = []
-        delta: Delta | None = None
-        usage: dict[str, object] | None = None
-
-    decode = msgspec.json.Decoder(Event).decode
-    host, _, port = url.removeprefix("http://").split("/")[0].partition(":")
-    path = "/v1/chat/completions" if wire == "openai" else "/v1/messages"
-
-    class Answer:
-        def __init__(self) -> None:
-            self.text: list[str] = []
-            self.rest = b""
-            self.complete = False
-
-        def on_body(self, data: bytes) -> None:
-            events = (self.rest + data).split(b"\n\n")
-            self.rest = events.pop()
-            for event in events:
-                payload = event[event.index(b"data: ") + 6 :]
-                if payload == b"[DONE]":
-                    continue
-                value = decode(payload)
-                if value.choices:
-                    self.text.append(value.choices[0].delta.content or "")
-                elif value.delta is not None:
-                    self.text.append(value.delta.text or "")
-
-        def on_message_complete(self) -> None:
-            self.complete = True
-
-    connection = await asyncio.open_connection(host, int(port)) if keep else None
-
-    async def stream(prompt: str) -> str:
-        reader, writer = connection or await asyncio.open_connection(host, int(port))
-        body = msgspec.json.encode(
-            {
-                "model": MODEL[wire],
-                "stream": True,
-                "messages": [{"role": "user", "content": prompt}],
-            }
-        )
-        writer.write(
-            b"POST %s HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
-            b"authorization: Bearer sk-benchmark\r\ncontent-length: %d\r\n\r\n%s"
-            % (path.encode(), len(body), body)
-        )
-        answer = Answer()
-        parser = httptools.HttpResponseParser(answer)
-        reads = 0
-        while not answer.complete:
-            parser.feed_data(await reader.read(65536))
-            reads += 1
-        stream.reads = reads  # type: ignore[attr-defined]
-        if connection is None:
-            writer.close()
-            await writer.wait_closed()
-        return "".join(answer.text)
-
-    yield stream
-    if connection is not None:
-        connection[1].close()
-
-
-@asynccontextmanager
-async def raw_new_connection(wire: str, url: str) -> AsyncIterator[Stream]:
-    async with raw(wire, url, keep=False) as stream:
-        yield stream
 
 
 @asynccontextmanager
@@ -124,31 +53,33 @@ async def aisopod(wire: str, url: str) -> AsyncIterator[Stream]:
 
 
 @asynccontextmanager
-async def sdk(wire: str, url: str) -> AsyncIterator[Stream]:
-    if wire == "openai":
-        import openai
+async def openai_sdk(url: str) -> AsyncIterator[Stream]:
+    import openai
 
-        async with openai.AsyncOpenAI(base_url=url) as client:
-
-            async def ask(prompt: str) -> str:
-                text = []
-                async for chunk in await client.chat.completions.create(
-                    model=MODEL[wire], stream=True, messages=[{"role": "user", "content": prompt}]
-                ):
-                    if chunk.choices and chunk.choices[0].delta.content:
-                        text.append(chunk.choices[0].delta.content)
-                return "".join(text)
-
-            yield ask
-        return
-    import anthropic
-
-    async with anthropic.AsyncAnthropic(base_url=url) as other:
+    async with openai.AsyncOpenAI(base_url=url) as client:
 
         async def ask(prompt: str) -> str:
             text = []
-            async for event in await other.messages.create(
-                model=MODEL[wire],
+            async for chunk in await client.chat.completions.create(
+                model=MODEL["openai"], stream=True, messages=[{"role": "user", "content": prompt}]
+            ):
+                if chunk.choices and chunk.choices[0].delta.content:
+                    text.append(chunk.choices[0].delta.content)
+            return "".join(text)
+
+        yield ask
+
+
+@asynccontextmanager
+async def anthropic_sdk(url: str) -> AsyncIterator[Stream]:
+    import anthropic
+
+    async with anthropic.AsyncAnthropic(base_url=url) as client:
+
+        async def ask(prompt: str) -> str:
+            text = []
+            async for event in await client.messages.create(
+                model=MODEL["anthropic"],
                 max_tokens=9999,
                 stream=True,
                 messages=[{"role": "user", "content": prompt}],
@@ -158,6 +89,82 @@ async def sdk(wire: str, url: str) -> AsyncIterator[Stream]:
             return "".join(text)
 
         yield ask
+
+
+@asynccontextmanager
+async def google_genai(url: str) -> AsyncIterator[Stream]:
+    from google import genai
+    from google.genai import types
+
+    options = types.HttpOptions(base_url=url, api_version="v1beta")
+    client = genai.Client(api_key="sk-benchmark", http_options=options)
+
+    async def ask(prompt: str) -> str:
+        text = []
+        async for chunk in await client.aio.models.generate_content_stream(
+            model=MODEL["gemini"], contents=prompt
+        ):
+            if chunk.text:
+                text.append(chunk.text)
+        return "".join(text)
+
+    yield ask
+    await client.aio.aclose()
+
+
+def _converse(prompt: str) -> dict[str, Any]:
+    messages = [{"role": "user", "content": [{"text": prompt}]}]
+    return {"modelId": MODEL["bedrock"], "messages": messages}
+
+
+@asynccontextmanager
+async def boto3(wire: str, url: str) -> AsyncIterator[Stream]:
+    """It blocks, so its figures are without what a thread would add."""
+    assert wire == "bedrock"
+    import boto3 as library
+
+    client = library.client("bedrock-runtime", endpoint_url=url)
+
+    async def ask(prompt: str) -> str:
+        text = []
+        for event in client.converse_stream(**_converse(prompt))["stream"]:
+            if "contentBlockDelta" in event:
+                text.append(event["contentBlockDelta"]["delta"]["text"])
+        return "".join(text)
+
+    yield ask
+
+
+@asynccontextmanager
+async def aiobotocore(url: str) -> AsyncIterator[Stream]:
+    from aiobotocore.session import get_session
+
+    async with get_session().create_client("bedrock-runtime", endpoint_url=url) as client:
+
+        async def ask(prompt: str) -> str:
+            text = []
+            answer = await client.converse_stream(**_converse(prompt))
+            async for event in answer["stream"]:
+                if "contentBlockDelta" in event:
+                    text.append(event["contentBlockDelta"]["delta"]["text"])
+            return "".join(text)
+
+        yield ask
+
+
+SDKS = {
+    "openai": openai_sdk,
+    "anthropic": anthropic_sdk,
+    "gemini": google_genai,
+    "bedrock": aiobotocore,
+}
+
+
+@asynccontextmanager
+async def sdk(wire: str, url: str) -> AsyncIterator[Stream]:
+    """The vendor's SDK; for Bedrock the asynchronous one that others made of it."""
+    async with SDKS[wire](url) as stream:
+        yield stream
 
 
 @asynccontextmanager

@@ -1,7 +1,10 @@
-"""A server of its own process: the two wires, as cheaply as can be. `_server.py PORT`."""
+"""A server of its own process: the wires, as cheaply as can be. `_server.py PORT`."""
 
 import asyncio
+import struct
 import sys
+import zlib
+from collections.abc import Callable
 
 OPENAI = (
     b'data: {"id":"chatcmpl-CxzY1abcDEFghiJKLmnoPQRstuvWX","object":"chat.completion.chunk",'
@@ -41,14 +44,61 @@ ANTHROPIC_END = [
     ),
     b'event: message_stop\ndata: {"type":"message_stop"}\n\n',
 ]
-WIRES = {
-    b"chat/completions": (OPENAI_START, OPENAI, OPENAI_END),
-    b"messages": (ANTHROPIC_START, ANTHROPIC, ANTHROPIC_END),
-}
-HEAD = (
-    b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream; charset=utf-8\r\n"
-    b"transfer-encoding: chunked\r\n\r\n"
+# As Google writes it: spaces, and lines that end in CR LF.
+GEMINI = (
+    b'data: {"candidates": [{"content": {"parts": [{"text": " the%d"}],"role": "model"},"index": 0}'
+    b'],"usageMetadata": {"promptTokenCount": 9,"candidatesTokenCount": 469,"totalTokenCount": 1265'
+    b',"promptTokensDetails": [{"modality": "TEXT","tokenCount": 9}],"thoughtsTokenCount": 787},'
+    b'"modelVersion": "gemini-2.5-pro","responseId": "beHBaJfEMIi-qtsP3769-Q8"}\r\n\r\n'
 )
+GEMINI_START = GEMINI.replace(b" the%d", b"")
+GEMINI_END = [GEMINI_START.replace(b'"index": 0', b'"finishReason": "STOP","index": 0')]
+
+
+def header(name: bytes, value: bytes) -> bytes:
+    return b"%c%s\x07%s%s" % (len(name), name, struct.pack(">H", len(value)), value)
+
+
+def event(kind: bytes, payload: bytes) -> bytes:
+    """https://smithy.io/2.0/aws/amazon-eventstream.html."""
+    headers = header(b":event-type", kind) + header(b":content-type", b"application/json")
+    headers += header(b":message-type", b"event")
+    prelude = struct.pack(">II", 16 + len(headers) + len(payload), len(headers))
+    message = prelude + struct.pack(">I", zlib.crc32(prelude)) + headers + payload
+    return message + struct.pack(">I", zlib.crc32(message))
+
+
+BEDROCK = (
+    b'{"contentBlockIndex":0,"delta":{"text":" the%d"},'
+    b'"p":"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVW"}'
+)
+BEDROCK_START = event(b"messageStart", b'{"p":"abcdefgh","role":"assistant"}')
+BEDROCK_END = [
+    event(b"contentBlockStop", b'{"contentBlockIndex":0,"p":"abcdefghijklm"}'),
+    event(b"messageStop", b'{"p":"abcdefghijkl","stopReason":"end_turn"}'),
+    event(
+        b"metadata",
+        b'{"metrics":{"latencyMs":9613},"p":"abcdefghi","usage":{"inputTokens":9,'
+        b'"outputTokens":2000,"totalTokens":2009}}',
+    ),
+]
+
+
+def numbered(chunk: bytes) -> Callable[[int], bytes]:
+    return lambda number: chunk % number
+
+
+WIRES = {
+    b"chat/completions": (OPENAI_START, numbered(OPENAI), OPENAI_END),
+    b"messages": (ANTHROPIC_START, numbered(ANTHROPIC), ANTHROPIC_END),
+    b"streamGenerateContent": (GEMINI_START, numbered(GEMINI), GEMINI_END),
+    b"converse-stream": (
+        BEDROCK_START,
+        lambda number: event(b"contentBlockDelta", BEDROCK % number),
+        BEDROCK_END,
+    ),
+}
+HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: %s\r\ntransfer-encoding: chunked\r\n\r\n"
 
 
 def framed(data: bytes) -> bytes:
@@ -74,15 +124,24 @@ class Server(asyncio.Protocol):
         wire = next(frames for name, frames in WIRES.items() if name in head.split(b"\r\n")[0])
         words = rest[:length].rpartition(b"chunks=")[2]
         count = int(words[: next(i for i, c in enumerate(words) if not 48 <= c <= 57)])
+        binary = b"converse-stream" in head.split(b"\r\n")[0]
+        kind = b"application/vnd.amazon.eventstream" if binary else b"text/event-stream"
+        self.transport.write(HEAD % kind)  # type: ignore[attr-defined]
         self.task = asyncio.ensure_future(self.answer(*wire, count, paced=b"paced" in rest))
 
     async def answer(
-        self, start: bytes, chunk: bytes, end: list[bytes], count: int, *, paced: bool
+        self,
+        start: bytes,
+        chunk: Callable[[int], bytes],
+        end: list[bytes],
+        count: int,
+        *,
+        paced: bool,
     ) -> None:
         write = self.transport.write  # type: ignore[attr-defined]
-        write(HEAD + framed(start))
+        write(framed(start))
         for number in range(count):
-            write(framed(chunk % number))
+            write(framed(chunk(number)))
             if paced:
                 # Long enough for a reader to take each chunk by itself.
                 await asyncio.sleep(0.0003)

@@ -25,18 +25,33 @@ CLIENTS = {
     "raw_new_connection": "raw",
     "aisopod": "",
     "sdk": "sdks",
+    "boto3": "sdks",
     "pydantic_ai": "pydantic_ai",
     "any_llm": "any_llm",
     "litellm": "litellm",
 }
 # Wanted: per chunk and per request at most so many times the raw limit, and so many times less
 # than a peer, per chunk.
-LIMITS = {"chunk_us": 1.5, "request_us": 2.0}
+LIMITS = {
+    "openai": {"chunk_us": 1.5, "request_us": 2.0},
+    "anthropic": {"chunk_us": 1.5, "request_us": 2.0},
+    "gemini": {"chunk_us": 1.6},
+    "bedrock": {"chunk_us": 1.6},
+}
+# What there is not on every wire.
+ONLY_ON = {
+    "boto3": ["bedrock"],
+    "litellm": ["openai", "anthropic"],
+    "pydantic_ai": ["openai", "anthropic"],
+    "any_llm": ["openai", "anthropic"],
+}
 PEERS = {
     ("litellm", "openai"): 60,
     ("litellm", "anthropic"): 60,
     ("sdk", "openai"): 20,
     ("sdk", "anthropic"): 6,
+    ("sdk", "gemini"): 10,
+    ("sdk", "bedrock"): 3,
 }
 
 Figures = dict[str, float]
@@ -111,7 +126,7 @@ def targets(wire: str, found: dict[str, Figures | str]) -> None:
         return
     for raw in ("raw", "raw_new_connection"):
         base = found.get(raw)
-        for field, limit in LIMITS.items() if isinstance(base, dict) else ():
+        for field, limit in LIMITS[wire].items() if isinstance(base, dict) else ():
             if raw == "raw_new_connection" and field == "chunk_us":
                 continue
             value = ours[field] / base[field]
@@ -146,7 +161,7 @@ def imports() -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", default=",".join(CLIENTS))
-    parser.add_argument("--wire", choices=["openai", "anthropic"])
+    parser.add_argument("--wire", choices=list(LIMITS))
     parser.add_argument("--chunks", type=int, default=2000)
     parser.add_argument("--repeat", type=int, default=7)
     parser.add_argument("--paced", action="store_true")
@@ -159,8 +174,10 @@ def main() -> None:
     everything = {}
     try:
         time.sleep(1)
-        for wire in [options.wire] if options.wire else ["openai", "anthropic"]:
-            names = options.only.split(",")
+        for wire in [options.wire] if options.wire else LIMITS:
+            names = [
+                name for name in options.only.split(",") if wire in ONLY_ON.get(name, list(LIMITS))
+            ]
             found = {name: run(name, wire, port, options) for name in names}
             everything[wire] = found
             table(wire, found)

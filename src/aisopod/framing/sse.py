@@ -13,7 +13,7 @@ _BOM = b"\xef\xbb\xbf"
 class SseFraming:
     """Splits an event stream into the payloads of its events."""
 
-    __slots__ = ("_after_cr", "_fresh", "_rest", "_start")
+    __slots__ = ("_after_cr", "_crlf", "_fresh", "_rest", "_start")
 
     def __init__(self) -> None:
         self._rest = b""
@@ -21,6 +21,8 @@ class SseFraming:
         self._start = True
         # Whether nothing but the rest of the last read is to be remembered.
         self._fresh = False
+        # Whether the rest is as it came, with lines that end in CR LF.
+        self._crlf = False
 
     def feed(self, data: bytes) -> list[bytes]:
         """Take in the next bytes; give the payloads of the events they complete.
@@ -30,22 +32,26 @@ class SseFraming:
         """
         # Nearly every read is of events of one line of data, perhaps behind the event's name.
         # (13 is CR: looking for a number is ten times faster than for a byte string.)
-        if self._fresh and 13 not in data:
+        if self._fresh:
             rest = self._rest
             buffer = rest + data if rest else data
-            end = buffer.rfind(b"\n\n")
-            payloads = _simple_payloads(buffer, end) if end > 0 else None
+            separator = b"\n\n" if 13 not in data and not self._crlf else b"\r\n\r\n"
+            end = buffer.rfind(separator)
+            payloads = _simple_payloads(buffer, end, separator) if end > 0 else None
             if payloads is not None:
-                self._rest = buffer[end + 2 :]
+                self._rest = buffer[end + len(separator) :]
+                self._crlf = len(separator) == 4
                 return payloads
+            if self._crlf:
+                data, self._rest, self._crlf = buffer, b"", False
         payloads = self._feed_any(data)
         self._fresh = not (self._after_cr or self._start)
         return payloads
 
     def close(self) -> list[bytes]:
         """Give an event that was not followed by its empty line; some servers end so."""
-        payload = _payload(self._rest)
-        self._rest = b""
+        rest, self._rest = self._rest, b""
+        payload = _payload(self._with_lf(rest) if self._crlf else rest)
         return [] if payload is None else [payload]
 
     def _feed_any(self, data: bytes) -> list[bytes]:
@@ -82,23 +88,30 @@ class SseFraming:
         return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
 
-def _simple_payloads(buffer: bytes, end: int) -> list[bytes] | None:
+def _simple_payloads(buffer: bytes, end: int, separator: bytes) -> list[bytes] | None:
     """The payloads of the events before `end`, if each has its data in one line; else None.
 
     The separators found, counting line ends proves that there are no further lines.
     """
     if buffer[:6] == b"data: ":
-        payloads = buffer[6:end].split(b"\n\ndata: ")
+        payloads = buffer[6:end].split(separator + b"data: ")
         lines = 2 * len(payloads) - 2
     elif buffer[:7] == b"event: ":
-        events = buffer[7:end].split(b"\n\nevent: ")
-        payloads = [event.partition(b"\ndata: ")[2] for event in events]
+        events = buffer[7:end].split(separator + b"event: ")
+        payloads = [
+            event.partition(separator[: len(separator) // 2] + b"data: ")[2] for event in events
+        ]
         lines = 3 * len(payloads) - 2
         if b"" in payloads:
             return None
     else:
         return None
-    return payloads if buffer.count(b"\n", 0, end) == lines else None
+    if buffer.count(b"\n", 0, end) != lines:
+        return None
+    # Where lines end in CR LF all of them must: a line may end in LF or CR alone, too.
+    if len(separator) == 4 and buffer.count(b"\r", 0, end) != lines:
+        return None
+    return payloads
 
 
 def _payload(event: bytes) -> bytes | None:
