@@ -43,7 +43,18 @@ def test_the_version_needs_no_extra(run: Run) -> None:
 def test_help_names_every_command_and_exit_code(capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["--help"]) == 0
     shown = capfd.readouterr().out
-    for name in ("chat", "models", "pull", "config", "simulate", "demo", "130", "broke off"):
+    for name in (
+        "chat",
+        "models",
+        "pull",
+        "auth",
+        "doctor",
+        "config",
+        "simulate",
+        "demo",
+        "130",
+        "broke off",
+    ):
         assert name in shown
     assert main([]) == 2
     assert capfd.readouterr().out == shown
@@ -62,7 +73,8 @@ def test_the_document_names_every_option_and_exit_code() -> None:
         command = group.get_command(context, name)
         assert command is not None
         assert f"aisopod {name}" in text
-        for parameter in command.params:
+        below = command.commands.values() if isinstance(command, click.Group) else ()
+        for parameter in [*command.params, *(p for each in below for p in each.params)]:
             for option in parameter.opts:
                 if option.startswith("--") and name != "demo":
                     assert f"`{option}" in text or f", `{option}" in text, option

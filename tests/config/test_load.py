@@ -40,7 +40,7 @@ WRONG: list[tuple[str, str, int, str, str]] = [
     ("header break", '[providers.x.headers]\na = "b\\nc"', 2, "providers.x.headers.a", "allowed is a text of one line"),
     ("header break at end", '[providers.x.headers]\na = "b\\n"', 2, "providers.x.headers.a", "allowed is a text of one line"),
     ("provider with slash", '[providers."a/b"]', 1, "providers.'a/b'", "allowed is a provider's name"),
-    ("dialect", '[providers.x]\ndialect = "grpc"', 2, "providers.x.dialect", "'openai' or 'anthropic' or 'ollama'"),
+    ("dialect", '[providers.x]\ndialect = "grpc"', 2, "providers.x.dialect", "'openai' or 'anthropic' or 'gemini' or 'ollama'"),
     ("two credentials", '[providers.x]\napi_key = "k"\napi_key_env = "K"', 3, "providers.x.api_key_env", "a second credential beside api_key"),
     ("key alone", '[network]\nclient_key = "k.pem"', 2, "network.client_key", "client_certificate"),
     ("sources", 'sources = ["a"]', 1, "sources", "there is no such key"),

@@ -6,7 +6,7 @@ from aisopod import ConfigurationError
 
 __all__ = ["simulate"]
 
-_WIRES = ("anthropic", "openai", "ollama")
+_WIRES = ("anthropic", "openai", "gemini", "bedrock", "ollama")
 
 
 @click.command()

@@ -94,7 +94,7 @@ class ProviderConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     headers: dict[HeaderName, HeaderValue] = {}
     options: dict[str, str] = {}
     timeouts: TimeoutConfig = TimeoutConfig()
-    dialect: Literal["openai", "anthropic", "ollama"] | None = None
+    dialect: Literal["openai", "anthropic", "gemini", "ollama"] | None = None
 
     def __repr__(self) -> str:
         """Without the values of headers, which may be credentials."""

@@ -49,7 +49,7 @@ def custom(provider: str, dialect: str, base_url: str) -> Host:
 
     Args:
         provider: the name that the configuration gives it.
-        dialect: the provider whose wire it speaks: `openai`, `anthropic` or `ollama`.
+        dialect: the provider whose wire it speaks: `openai`, `anthropic`, `gemini` or `ollama`.
         base_url: where it answers.
 
     Raises:
@@ -70,6 +70,7 @@ def custom(provider: str, dialect: str, base_url: str) -> Host:
         key_variables=(),
         token_variables=(),
         base_url_variables=(),
+        platform=None,
         key_required=False,
     )
 
