@@ -7,37 +7,14 @@ from typing import Any
 import pytest
 
 import aisopod
-from aisopod import Config, ProviderConfig, Secret, UnsupportedFeatureError
+from aisopod import UnsupportedFeatureError
 from aisopod.simulator import Simulator
 from matrix.cases import CASES, TARGETS, UNSUPPORTED, Case, City, Target, render
-
-KEY = "matrix-key-0123456789"
-AWS = {"AKIAMATRIX": "matrix-secret-0123456789"}
+from matrix.configured import AWS, KEY, configured
 
 targets = pytest.mark.parametrize("target", TARGETS, ids=[t.provider for t in TARGETS])
 cases = pytest.mark.parametrize("case", CASES, ids=[c.name for c in CASES])
 streams = pytest.mark.parametrize("stream", [True, False], ids=["stream", "complete"])
-
-
-@pytest.fixture(autouse=True)
-def keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    [(key_id, secret)] = AWS.items()
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", key_id)
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", secret)
-    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_BEARER_TOKEN_BEDROCK"):
-        monkeypatch.delenv(name, raising=False)
-
-
-def configured(target: Target, simulator: Simulator) -> Config:
-    url = simulator.base_url if target.wire == "azure" else simulator.url_for(target.wire)
-    by_key = not target.provider.startswith("bedrock") and target.provider != "vertex"
-    settings = ProviderConfig(
-        base_url=url,
-        api_key=Secret(KEY) if by_key else None,
-        token=Secret(KEY) if target.provider == "vertex" else None,
-        options=target.options,
-    )
-    return Config(providers={target.provider: settings})
 
 
 async def asked(target: Target, case: Case, simulator: Simulator, *, stream: bool) -> Any:

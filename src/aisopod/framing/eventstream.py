@@ -4,8 +4,8 @@ A frame is given as the JSON object `{"type of the event": payload}`: the union 
 models describe. So whoever reads it needs to know nothing of binary headers.
 """
 
-import binascii
 import struct
+from binascii import crc32
 
 import msgspec
 
@@ -26,10 +26,11 @@ _MOST_HEADS = 64
 class EventStreamFraming:
     """Splits a body into its messages; both checksums of each are checked."""
 
-    __slots__ = ("_heads", "_rest")
+    __slots__ = ("_broken", "_heads", "_rest")
 
     def __init__(self) -> None:
         self._rest = b""
+        self._broken: ProtocolError | None = None
         # A stream has a handful of different headers, and thousands of messages.
         self._heads: dict[bytes, bytes] = {}
 
@@ -37,36 +38,45 @@ class EventStreamFraming:
         """Take in the next bytes; give the messages they complete.
 
         Raises:
-            ProtocolError: a checksum is wrong, or a message has not its form.
+            ProtocolError: a checksum is wrong, or a message has not its form; what stood before
+                it in the same bytes is given first, and the error by the next call.
         """
+        if self._broken is not None:
+            raise self._broken
         rest = self._rest
         buffer = rest + data if rest else data
         frames: list[bytes] = []
         start, end = 0, len(buffer)
-        crc = binascii.crc32
-        while end - start >= _LEAST:
-            total, headers, prelude_crc = _PRELUDE.unpack_from(buffer, start)
-            if crc(buffer[start : start + 8]) != prelude_crc:
-                raise _broken("the checksum of a message's beginning is wrong", buffer[start:])
-            if total > MAX_FRAME_BYTES:
-                raise too_long("eventstream", buffer[start:])
-            if total < _LEAST + headers:
-                raise _broken("the lengths of a message contradict each other", buffer[start:])
-            after = start + total
-            if after > end:
-                break
-            if crc(buffer[start : after - 4]) != _CRC.unpack_from(buffer, after - 4)[0]:
-                raise _broken("the checksum of a message is wrong", buffer[start:after])
-            body = start + 12 + headers
-            frames.append(self._frame(buffer[start + 12 : body], buffer[body : after - 4]))
-            start = after
+        try:
+            while end - start >= _LEAST:
+                after = start + _length(buffer, start)
+                if after > end:
+                    break
+                frames.append(self._message(buffer, start, after))
+                start = after
+        except ProtocolError as error:
+            if not frames:
+                raise
+            self._broken = error
         self._rest = buffer[start:]
         return frames
 
     def close(self) -> list[bytes]:
-        """Give a message that was cut short, which nobody can read."""
+        """Give a message that was cut short, which nobody can read.
+
+        Raises:
+            ProtocolError: what `feed` had yet to tell.
+        """
+        if self._broken is not None:
+            raise self._broken
         rest, self._rest = self._rest, b""
         return [rest] if rest else []
+
+    def _message(self, buffer: bytes, start: int, after: int) -> bytes:
+        if crc32(buffer[start : after - 4]) != _CRC.unpack_from(buffer, after - 4)[0]:
+            raise _broken("the checksum of a message is wrong", buffer[start:after])
+        body = start + 12 + _CRC.unpack_from(buffer, start + 4)[0]
+        return self._frame(buffer[start + 12 : body], buffer[body : after - 4])
 
     def _frame(self, headers: bytes, payload: bytes) -> bytes:
         head = self._heads.get(headers)
@@ -82,6 +92,19 @@ class EventStreamFraming:
             if len(self._heads) < _MOST_HEADS:
                 self._heads[headers] = head
         return head + (payload or b"{}") + b"}"
+
+
+def _length(buffer: bytes, start: int) -> int:
+    """The length of a message in bytes; its beginning has a checksum of its own."""
+    total, headers, checksum = _PRELUDE.unpack_from(buffer, start)
+    if crc32(buffer[start : start + 8]) != checksum:
+        raise _broken("the checksum of a message's beginning is wrong", buffer[start:])
+    if total > MAX_FRAME_BYTES:
+        raise too_long("eventstream", buffer[start:])
+    if total < _LEAST + headers:
+        raise _broken("the lengths of a message contradict each other", buffer[start:])
+    length: int = total
+    return length
 
 
 def _headers(data: bytes) -> dict[str, str]:
