@@ -33,6 +33,18 @@ def test_a_client_that_sends_nothing_needs_no_http_library() -> None:
     assert not loaded & {"aiohttp", "click", "rich", "prompt_toolkit", "pydantic"}
 
 
+def test_looking_at_every_provider_needs_none_of_their_extras() -> None:
+    loaded = loaded_by(
+        "import aisopod; aisopod.AsyncClient(aisopod.Config()).usable_providers(); "
+        "import aisopod.providers.bedrock, aisopod.providers.vertex"
+    )
+    tops = {name.partition(".")[0] for name in loaded}
+    assert not tops & {
+        "botocore", "google", "google_auth_oauthlib", "requests", "filelock", "keyring", "aiohttp",
+        "webbrowser",
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize("name", aisopod.__all__)
 def test_every_public_name_resolves(name: str) -> None:
     assert getattr(aisopod, name) is not None

@@ -33,7 +33,11 @@ __all__ = ["chat"]
     "--image", "images", multiple=True, metavar="PATH|URL", help="An image; may be repeated."
 )
 @click.option(
-    "--file", "files", multiple=True, metavar="PATH", help="A PDF or text; may be repeated."
+    "--file",
+    "files",
+    multiple=True,
+    metavar="PATH",
+    help="A PDF, text, sound or film; may be repeated.",
 )
 @click.option(
     "--tool-schema", metavar="FILE", help="JSON of one tool or a list. Calls are shown, not made."

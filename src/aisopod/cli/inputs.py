@@ -13,6 +13,7 @@ from aisopod import (
     ImagePart,
     InvalidRequestError,
     JsonSchema,
+    MediaPart,
     Message,
     Part,
     TextPart,
@@ -83,7 +84,7 @@ def read_attachments(images: tuple[str, ...], files: tuple[str, ...]) -> list[Pa
     """Images and documents as parts, in the order given."""
     if (*images, *files).count("-") > 1:
         raise click.UsageError("stdin can be read once only: one `-` too many")
-    return [*(_image(name) for name in images), *(_document(name) for name in files)]
+    return [*(_image(name) for name in images), *(_file(name) for name in files)]
 
 
 def user_message(prompt: str, parts: list[Part]) -> Message:
@@ -108,16 +109,19 @@ def _image(name: str) -> ImagePart:
     return ImagePart(data=data, media_type=media_type)
 
 
-def _document(name: str) -> DocumentPart:
+def _file(name: str) -> DocumentPart | MediaPart:
     data = _read(name, "--file")
     title = "stdin" if name == "-" else Path(name).name
-    if sniff_media_type(data) == "application/pdf":
-        return DocumentPart(data=data, media_type="application/pdf", name=title)
+    media_type = sniff_media_type(data)
+    if media_type == "application/pdf":
+        return DocumentPart(data=data, media_type=media_type, name=title)
+    if media_type is not None and media_type.startswith(("audio/", "video/")):
+        return MediaPart(data=data, media_type=media_type)
     try:
         data.decode()
     except UnicodeDecodeError as error:
         raise InvalidRequestError(
-            "this is neither a PDF nor UTF-8 text",
+            "this is neither a PDF, nor sound or film, nor UTF-8 text",
             field="--file",
             value=name,
             remedy="Convert it, or hand over an image with --image",
