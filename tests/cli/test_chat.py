@@ -214,7 +214,7 @@ FAILURES: list[tuple[str, list[str], bytes, int, str]] = [
     ("timeout", ["hi", "--timeout", "0"], b"", 2, "--timeout"),
     ("image gone", ["hi", "--image", "no.png"], b"", 2, "--image: it cannot be read: No such file"),
     ("no image", ["hi", "--image", "text"], b"", 2, "unknown type"),
-    ("no file", ["hi", "--file", "binary"], b"", 2, "neither a PDF nor UTF-8 text"),
+    ("no file", ["hi", "--file", "binary"], b"", 2, "neither a PDF, nor sound or film, nor UTF-8 text"),
     ("folder", ["hi", "--file", "."], b"", 2, "Is a directory"),
     ("stdin twice", ["hi", "--file", "-", "--image", "-"], b"", 2, "once only"),
     ("tools no json", ["hi", "--tool-schema", "text"], b"", 2, "--tool-schema: this is no JSON"),
