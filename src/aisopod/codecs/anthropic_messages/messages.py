@@ -6,10 +6,9 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-import msgspec
-
+from aisopod.codecs.arguments import arguments_object
 from aisopod.codecs.codec import Notes
-from aisopod.codecs.text import sound
+from aisopod.codecs.media import base64_of, is_data_url
 from aisopod.codecs.tool_ids import fitted_ids
 from aisopod.errors import InvalidRequestError
 from aisopod.types import (
@@ -23,7 +22,6 @@ from aisopod.types import (
     TextPart,
     ThinkingPart,
     ToolCall,
-    sniff_media_type,
 )
 
 __all__ = ["cache_control", "encode_messages"]
@@ -32,7 +30,6 @@ Block = dict[str, Any]
 
 _IMAGES = ("image/jpeg", "image/png", "image/gif", "image/webp")
 _ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
-_DATA_URL = re.compile(r"data:([^;,]+)?(?:;[^;,]+)*?;base64,(.*)", re.DOTALL)
 
 
 def encode_messages(messages: list[Message], notes: Notes) -> tuple[list[Block], list[Block]]:
@@ -195,9 +192,9 @@ def _thinking(part: ThinkingPart, message: Message, index: int, notes: Notes) ->
 def _image_source(part: ImagePart, path: str) -> Block:
     if part.file_id is not None:
         return {"type": "file", "file_id": part.file_id}
-    if part.url is not None and not part.url.startswith("data:"):
+    if part.url is not None and not is_data_url(part.url):
         return {"type": "url", "url": part.url}
-    media_type, data = _bytes(part, path)
+    media_type, data = base64_of(part, path)
     if media_type not in _IMAGES:
         raise InvalidRequestError(
             "this wire takes no images of this type",
@@ -212,10 +209,10 @@ def _document(part: DocumentPart, path: str) -> Block:
     source: Block
     if part.file_id is not None:
         source = {"type": "file", "file_id": part.file_id}
-    elif part.url is not None and not part.url.startswith("data:"):
+    elif part.url is not None and not is_data_url(part.url):
         source = {"type": "url", "url": part.url}
     else:
-        media_type, data = _bytes(part, path)
+        media_type, data = base64_of(part, path)
         if media_type == "application/pdf":
             source = {"type": "base64", "media_type": media_type, "data": data}
         elif media_type is None or media_type.startswith("text/"):
@@ -236,20 +233,6 @@ def _document(part: DocumentPart, path: str) -> Block:
     if part.citations:
         block["citations"] = {"enabled": True}
     return block
-
-
-def _bytes(part: ImagePart | DocumentPart, path: str) -> tuple[str | None, str]:
-    """Media type and base64 text of bytes or of a data: URL."""
-    if part.url is not None:
-        match = _DATA_URL.fullmatch(part.url)
-        if match is None:
-            raise InvalidRequestError(
-                "this data: URL is not base64", field=f"{path}.url", value=part.url[:60],
-                remedy="Give the bytes as data",
-            )  # fmt: skip
-        return part.media_type or match[1], match[2]
-    data = part.data or b""
-    return part.media_type or sniff_media_type(data), base64.b64encode(data).decode()
 
 
 def _decoded(data: str, path: str) -> str:
@@ -274,22 +257,9 @@ def _call(call: ToolCall, index: int, ids: dict[str, str], notes: Notes) -> Bloc
         "type": "tool_use",
         "id": ids.get(call.id, call.id),
         "name": call.name,
-        "input": _arguments(call, index, notes),
+        "input": arguments_object(call, index, notes),
         **fields,
     }
-
-
-def _arguments(call: ToolCall, index: int, notes: Notes) -> object:
-    """The wire takes an object only; text that is none is kept as text inside one."""
-    text = sound(call.arguments).strip() or "{}"
-    try:
-        if isinstance(msgspec.json.decode(text), dict):
-            return msgspec.Raw(text.encode())
-    except msgspec.DecodeError:
-        pass
-    notes.warn("invalid_arguments", f"the arguments of {call.name} are no JSON object: sent as text",
-               index=index)  # fmt: skip
-    return {"__invalid_arguments__": call.arguments}
 
 
 def _result(message: Message, index: int, ids: dict[str, str], notes: Notes) -> Block:

@@ -1,12 +1,11 @@
 """Requests to bodies: https://github.com/ollama/ollama/blob/main/docs/api.md#generate-a-chat-completion."""
 
-import base64
 import re
 from typing import Any
 
-import msgspec
-
+from aisopod.codecs.arguments import arguments_object
 from aisopod.codecs.codec import Encoded, Notes, Target
+from aisopod.codecs.media import base64_of, is_data_url
 from aisopod.codecs.text import encode_json
 from aisopod.errors import InvalidRequestError
 from aisopod.types import (
@@ -30,7 +29,6 @@ __all__ = ["encode"]
 Body = dict[str, Any]
 
 _IMAGES = ("image/jpeg", "image/png", "image/webp", "image/gif")
-_DATA_URL = re.compile(r"data:([^;,]+)?;base64,(.*)", re.DOTALL)
 # gpt-oss is the family that thinks by level; the others are turned on or off.
 _LEVELS = re.compile(r"(^|/)gpt-oss")
 _LEVEL = {"minimal": "low", "low": "low", "medium": "medium", "high": "high", "xhigh": "high",
@@ -118,33 +116,22 @@ def _message(message: Message, index: int, names: dict[str, str], notes: Notes) 
 
 
 def _image(part: ImagePart, path: str, notes: Notes) -> str:
-    if part.file_id is not None or (part.url is not None and not part.url.startswith("data:")):
+    if part.file_id is not None or (part.url is not None and not is_data_url(part.url)):
         notes.refuse(
             path,
             part.url or part.file_id,
             "the server fetches no images",
             "Give the image's bytes",
         )
-    if part.url is not None:
-        match = _DATA_URL.fullmatch(part.url)
-        if match is None:
-            raise InvalidRequestError(
-                "this data: URL is not base64",
-                field=f"{path}.url",
-                value=part.url[:60],
-                remedy="Give the bytes as data",
-            )
-        return match[2]
-    data = part.data or b""
-    media_type = part.media_type or sniff_media_type(data)
-    if media_type not in _IMAGES:
+    media_type, data = base64_of(part, path)
+    if media_type is not None and media_type not in _IMAGES:
         raise InvalidRequestError(
             "the server takes no images of this type",
             field=f"{path}.media_type",
             value=media_type,
             remedy=f"Convert it to one of {', '.join(_IMAGES)}",
         )
-    return base64.b64encode(data).decode()
+    return data
 
 
 def _document(part: DocumentPart, path: str, index: int, notes: Notes) -> str:
@@ -188,24 +175,8 @@ def _opaque(part: OpaquePart, index: int, notes: Notes) -> list[str]:
 def _call(call: ToolCall, index: int, notes: Notes) -> Body:
     return {
         "id": call.id,
-        "function": {"name": call.name, "arguments": _arguments(call, index, notes)},
+        "function": {"name": call.name, "arguments": arguments_object(call, index, notes)},
     }
-
-
-def _arguments(call: ToolCall, index: int, notes: Notes) -> object:
-    """The wire takes an object only; text that is none is kept as text inside one."""
-    text = call.arguments.strip() or "{}"
-    try:
-        if isinstance(msgspec.json.decode(text), dict):
-            return msgspec.Raw(text.encode())
-    except msgspec.DecodeError:
-        pass
-    notes.warn(
-        "invalid_arguments",
-        f"the arguments of {call.name} are no JSON object: sent as text",
-        index=index,
-    )
-    return {"__invalid_arguments__": call.arguments}
 
 
 def _tools(body: Body, request: ChatCompletionRequest, notes: Notes) -> None:

@@ -1,0 +1,36 @@
+"""The bytes of a part, as JSON carries them."""
+
+import base64
+import re
+
+from aisopod.errors import InvalidRequestError
+from aisopod.types import DocumentPart, ImagePart, MediaPart, sniff_media_type
+
+__all__ = ["base64_of", "is_data_url"]
+
+_DATA_URL = re.compile(r"data:([^;,]+)?(?:;[^;,]+)*?;base64,(.*)", re.DOTALL)
+
+
+def is_data_url(url: str | None) -> bool:
+    """Whether a URL holds the bytes itself."""
+    return url is not None and url.startswith("data:")
+
+
+def base64_of(part: ImagePart | DocumentPart | MediaPart, path: str) -> tuple[str | None, str]:
+    """Media type, where it is known, and base64 text of a part's bytes or of its data: URL.
+
+    Raises:
+        InvalidRequestError: the URL is not base64.
+    """
+    if part.url is None:
+        data = part.data or b""
+        return part.media_type or sniff_media_type(data), base64.b64encode(data).decode()
+    match = _DATA_URL.fullmatch(part.url)
+    if match is None:
+        raise InvalidRequestError(
+            "this data: URL is not base64",
+            field=f"{path}.url",
+            value=part.url[:60],
+            remedy="Give the bytes as data",
+        )
+    return part.media_type or match[1], match[2]
