@@ -42,7 +42,11 @@ def _signed(request: HttpRequest, credential: AwsCredential) -> dict[str, str]:
         token.reveal() if token else None,
     )
     to_sign = AWSRequest(
-        method=request.method, url=request.url, headers=request.headers, data=request.body or b""
+        method=request.method,
+        url=request.url,
+        # Proxies change this one on the way, and boto3 adds it after signing.
+        headers={name: text for name, text in request.headers.items() if name != "accept-encoding"},
+        data=request.body or b"",
     )
     with quiet():
         SigV4Auth(keys, _SERVICE, credential.region).add_auth(to_sign)
