@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,10 @@ gemini_platform = Platform(
 
 
 def _vertex_present(environ: Mapping[str, str], folder: Path) -> bool:  # noqa: ARG001
+    # The files are gcloud's, and there for other things too: they count only where the extra is
+    # installed. (`google` alone may be another library's.)
+    if find_spec("google") is None or find_spec("google.auth") is None:
+        return False
     file = _adc_file(environ)
     has_project = any(environ.get(name, "").strip() for name in _PROJECTS)
     return file is not None and (has_project or bool(_project_of(file)))

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from functools import lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,7 +17,6 @@ from aisopod.providers.host import CredentialSource, Platform
 __all__ = ["platform"]
 
 _WAYS_IN = (
-    "AWS_BEARER_TOKEN_BEDROCK",
     "AWS_ACCESS_KEY_ID",
     "AWS_PROFILE",
     "AWS_DEFAULT_PROFILE",
@@ -61,7 +61,14 @@ _PROBES: Mapping[str, tuple[str, Mapping[str, Any], str]] = {
 
 
 def _present(environ: Mapping[str, str], folder: Path) -> bool:  # noqa: ARG001 - the interface
-    """Whether a variable or one of the shared files offers a way in."""
+    """Whether a variable or one of the shared files offers a way in.
+
+    Many machines have those files for other things: they count only where the extra is installed.
+    """
+    if environ.get("AWS_BEARER_TOKEN_BEDROCK", "").strip():
+        return True
+    if find_spec("botocore") is None:
+        return False
     if any(environ.get(name, "").strip() for name in _WAYS_IN):
         return True
     return any(_file(environ, name).is_file() for name in _FILES)
