@@ -13,7 +13,7 @@ import msgspec
 from aisopod.codecs.codec import Target
 from aisopod.codecs.gemini_generate.calls import Calls
 from aisopod.codecs.gemini_generate.errors import blocked_error, decode_error
-from aisopod.codecs.gemini_generate.schema import Blob, Candidate, Response, Usage
+from aisopod.codecs.gemini_generate.schema import Blob, Candidate, Piece, Response, Usage
 from aisopod.codecs.gemini_generate.schema import Part as WirePart
 from aisopod.errors import ContentFilterError, ProtocolError, StreamInterruptedError
 from aisopod.types import (
@@ -38,6 +38,7 @@ _EMPTY = MessageDelta()
 _BOUNDARY = TextPart(text="")
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)
 
+_decode_piece = msgspec.json.Decoder(Piece).decode
 _decode_response = msgspec.json.Decoder(Response).decode
 _decode_object = msgspec.json.Decoder(dict[str, Any]).decode
 _decode_any = msgspec.json.Decoder().decode
@@ -111,35 +112,25 @@ class GenerateDecoder:
             ProviderError: the provider reports an error inside the stream.
             ProtocolError: the event cannot be read.
         """
-        try:
-            response = _decode_response(frame)
-        except _UNREADABLE as error:
-            raise _unreadable(str(error), frame) from error
-        candidates = response.candidates
-        if candidates and len(candidates) == 1 and response.promptFeedback is None:
-            candidate = candidates[0]
-            content = candidate.content
-            if (
-                content is not None
-                and content.parts
-                and len(content.parts) == 1
-                and candidate.finishReason is None
-                and self._started
-                and not _is_noted(candidate)
-            ):
-                part = content.parts[0]
-                text = part.text
-                if text and part.thoughtSignature is None:
-                    usage = response.usageMetadata
+        if self._started:
+            try:
+                piece = _decode_piece(frame)
+            except _UNREADABLE:
+                return self._read(frame)
+            candidate = piece.candidates[0] if len(piece.candidates) == 1 else None
+            if candidate is not None and candidate.index == 0:
+                parts = candidate.content.parts
+                if len(parts) == 1 and parts[0].text:
+                    text, usage = parts[0].text, piece.usageMetadata
                     return ChatCompletionChunk(
                         id=self._id,
                         model=self._model,
                         delta=MessageDelta(thinking=text)
-                        if part.thought
+                        if parts[0].thought
                         else MessageDelta(content=text),
                         usage=None if usage is None else _usage(usage),
                     )
-        return self._read(response, frame)
+        return self._read(frame)
 
     def close(self) -> ChatCompletionChunk | None:
         """The body has ended.
@@ -156,8 +147,12 @@ class GenerateDecoder:
             )
         return None
 
-    def _read(self, response: Response, frame: bytes) -> ChatCompletionChunk | None:
+    def _read(self, frame: bytes) -> ChatCompletionChunk | None:
         """Everything but the common piece of text."""
+        try:
+            response = _decode_response(frame)
+        except _UNREADABLE as error:
+            raise _unreadable(str(error), frame) from error
         if response.error is not None:
             raise decode_error(None, {}, frame)
         whole = _decode_object(frame)
@@ -265,18 +260,6 @@ class GenerateDecoder:
             return finish, []
         cut = {"length": [_CUT], "error": [_REFUSED_CALL]}.get(finish, [])
         return "tool_calls", cut
-
-
-def _is_noted(candidate: Candidate) -> bool:
-    """Whether the candidate carries more than its parts."""
-    return (
-        candidate.safetyRatings is not None
-        or candidate.groundingMetadata is not None
-        or candidate.citationMetadata is not None
-        or candidate.logprobsResult is not None
-        or candidate.urlContextMetadata is not None
-        or candidate.index != 0
-    )
 
 
 def _as_parts(part: WirePart, provider: str) -> list[Part]:

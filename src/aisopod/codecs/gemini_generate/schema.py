@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-__all__ = ["Blob", "Candidate", "Content", "FunctionCall", "Part", "Response", "Usage"]
+__all__ = ["Blob", "Candidate", "Content", "FunctionCall", "Part", "Piece", "Response", "Usage"]
 
 
 class FunctionCall(msgspec.Struct, gc=False):
@@ -49,11 +49,6 @@ class Candidate(msgspec.Struct, gc=False):
     content: Content | None = None
     finishReason: str | None = None  # noqa: N815
     index: int = 0
-    citationMetadata: Any = None  # noqa: N815
-    groundingMetadata: Any = None  # noqa: N815
-    safetyRatings: Any = None  # noqa: N815
-    logprobsResult: Any = None  # noqa: N815
-    urlContextMetadata: Any = None  # noqa: N815
 
 
 class Usage(msgspec.Struct, gc=False):
@@ -75,3 +70,34 @@ class Response(msgspec.Struct, gc=False):
     responseId: str = ""  # noqa: N815
     promptFeedback: Any = None  # noqa: N815
     error: Any = None
+
+
+class TextPart(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    """A piece of text or of a thought, and nothing else."""
+
+    text: str
+    thought: bool = False
+
+
+class TextContent(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    """The next pieces."""
+
+    parts: list[TextPart]
+    role: str = ""
+
+
+class TextCandidate(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    """A candidate that goes on."""
+
+    content: TextContent
+    index: int = 0
+
+
+class Piece(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    """The common event: text in the middle of an answer. Whatever says more does not fit."""
+
+    candidates: list[TextCandidate]
+    usageMetadata: Usage | None = None  # noqa: N815
+    modelVersion: str = ""  # noqa: N815
+    responseId: str = ""  # noqa: N815
+    createTime: str = ""  # noqa: N815
