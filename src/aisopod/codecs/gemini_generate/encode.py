@@ -226,7 +226,7 @@ def _tools(
     body["tools"] = [*([{"functionDeclarations": functions}] if functions else []), *entries]
     config: Body = {}
     if functions:
-        mode = _mode(request)
+        mode = _mode(request, family)
         if mode:
             config["functionCallingConfig"] = mode
     if functions and entries and quirks.mixed_tools_flag:
@@ -242,12 +242,12 @@ def _tools(
         )
 
 
-def _mode(request: ChatCompletionRequest) -> Body:
+def _mode(request: ChatCompletionRequest, family: Family) -> Body:
     match request.tool_choice:
         case None | "auto":
             strict = any(isinstance(tool, Tool) and tool.strict for tool in request.tools)
-            # VALIDATED is AUTO that holds the arguments to their schemas.
-            if strict:
+            # VALIDATED is AUTO that holds the arguments to their schemas; older models lack it.
+            if strict and family.plain_schemas:
                 return {"mode": "VALIDATED"}
             return {} if request.tool_choice is None else {"mode": "AUTO"}
         case "none":

@@ -42,7 +42,8 @@ def encode_messages(
     encoder = _Messages(messages, family, notes)
     for index, message in enumerate(messages):
         encoder.add(index, message)
-    return encoder.system, encoder.finished()
+    contents = encoder.finished()
+    return encoder.system, contents
 
 
 class _Messages:

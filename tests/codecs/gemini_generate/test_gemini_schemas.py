@@ -1,0 +1,98 @@
+"""JSON schemas as the wire takes them, and what of them is lost."""
+
+import copy
+from typing import Any
+
+import pytest
+
+from aisopod.codecs.gemini_generate.json_schema import openapi_schema, plain_schema
+
+Lost = list[tuple[str, str]]
+
+
+def reduce(schema: dict[str, Any], *, plain: bool) -> tuple[dict[str, Any], Lost]:
+    lost: Lost = []
+    before = copy.deepcopy(schema)
+    found = (plain_schema if plain else openapi_schema)(
+        schema, "s", lambda path, keyword: lost.append((path, keyword))
+    )
+    assert schema == before
+    return found, lost
+
+
+PLAIN: list[tuple[dict[str, Any], dict[str, Any], Lost]] = [
+    ({"type": "string", "enum": ["a"]}, {"type": "string", "enum": ["a"]}, []),
+    ({"const": 1}, {"enum": [1]}, []),
+    ({"type": "string", "pattern": "a+", "minLength": 1}, {"type": "string"},
+     [("s", "pattern"), ("s", "minLength")]),
+    ({"$schema": "x", "$comment": "y", "type": "object"}, {"type": "object"}, []),
+    ({"type": ["string", "null"]}, {"type": ["string", "null"]}, []),
+    ({"oneOf": [{"type": "string", "pattern": "x"}, {"type": "null"}]},
+     {"oneOf": [{"type": "string"}, {"type": "null"}]}, [("s.oneOf[0]", "pattern")]),
+    ({"allOf": [{"properties": {"a": {}}, "required": ["a"]}, {"properties": {"b": {}}}],
+      "required": ["b"]}, {"properties": {"a": {}, "b": {}}, "required": ["b", "a"]}, []),
+    ({"$ref": "#/$defs/N", "$defs": {"N": {"properties": {"next": {"$ref": "#/$defs/N"}}}}},
+     {"$ref": "#/$defs/N", "$defs": {"N": {"properties": {"next": {"$ref": "#/$defs/N"}}}}}, []),
+    ({"properties": {"a": {"$ref": "#/definitions/A"}}, "definitions": {"A": {"type": "string"}}},
+     {"properties": {"a": {"$ref": "#/$defs/A"}}, "$defs": {"A": {"type": "string"}}}, []),
+    ({"properties": {"pattern": {"type": "string"}, "$ref": {"type": "null"}}},
+     {"properties": {"pattern": {"type": "string"}, "$ref": {"type": "null"}}}, []),
+    ({"additionalProperties": {"type": "string", "minLength": 1}},
+     {"additionalProperties": {"type": "string"}}, [("s.additionalProperties", "minLength")]),
+    ({"items": False, "prefixItems": [True]}, {"items": False, "prefixItems": [True]}, []),
+    ({"not": {"type": "null"}}, {}, [("s", "not")]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("schema", "expected", "lost"), PLAIN)
+def test_plain(schema: dict[str, Any], expected: dict[str, Any], lost: Lost) -> None:
+    assert reduce(schema, plain=True) == (expected, lost)
+
+
+OPENAPI: list[tuple[dict[str, Any], dict[str, Any], Lost]] = [
+    ({"type": ["string", "null"]}, {"type": "string", "nullable": True}, []),
+    ({"type": ["string", "integer"]}, {"anyOf": [{"type": "string"}, {"type": "integer"}]}, []),
+    ({"anyOf": [{"type": "string"}, {"type": "null"}]}, {"type": "string", "nullable": True}, []),
+    ({"oneOf": [{"type": "string"}, {"type": "integer"}]},
+     {"anyOf": [{"type": "string"}, {"type": "integer"}]}, []),
+    ({"const": "a"}, {"enum": ["a"], "type": "string"}, []),
+    ({"enum": [1, 2], "type": "integer"}, {"type": "integer"}, [("s", "enum")]),
+    ({"type": "string", "format": "uri", "pattern": "a"}, {"type": "string", "pattern": "a"}, []),
+    ({"type": "object", "properties": {"a": {"$ref": "#/$defs/A"}}, "required": ["a", "b"],
+      "$defs": {"A": {"type": "string", "title": "A"}}},
+     {"type": "object", "properties": {"a": {"type": "string", "title": "A"}},
+      "required": ["a"]}, []),
+    ({"properties": {"n": {"$ref": "#/$defs/N"}},
+      "$defs": {"N": {"type": "object", "properties": {"next": {"$ref": "#/$defs/N"}}}}},
+     {"properties": {"n": {"type": "object", "properties": {"next": {"type": "object"}}}}},
+     [("s.properties.n.properties.next", "$ref")]),
+    ({"type": "array", "items": {"type": "number", "exclusiveMinimum": 0}, "uniqueItems": True},
+     {"type": "array", "items": {"type": "number"}},
+     [("s.items", "exclusiveMinimum"), ("s", "uniqueItems")]),
+    ({"type": "object", "additionalProperties": False}, {"type": "object"}, []),
+    ({"allOf": [{"$ref": "#/$defs/A"}], "description": "d",
+      "$defs": {"A": {"type": "string"}}}, {"description": "d", "type": "string"}, []),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("schema", "expected", "lost"), OPENAPI)
+def test_openapi(schema: dict[str, Any], expected: dict[str, Any], lost: Lost) -> None:
+    assert reduce(schema, plain=False) == (expected, lost)
+
+
+def test_the_same_definition_twice_is_no_circle() -> None:
+    schema = {
+        "properties": {"a": {"$ref": "#/$defs/A"}, "b": {"$ref": "#/$defs/A"}},
+        "$defs": {"A": {"type": "string"}},
+    }
+    found, lost = reduce(schema, plain=False)
+    assert found["properties"] == {"a": {"type": "string"}, "b": {"type": "string"}}
+    assert lost == []
+
+
+def test_a_deep_schema_ends() -> None:
+    deep: dict[str, Any] = {"type": "string"}
+    for _ in range(200):
+        deep = {"type": "object", "properties": {"a": deep}}
+    assert reduce(deep, plain=True)[0] == deep
+    assert reduce(deep, plain=False)[0] == deep
