@@ -55,7 +55,7 @@ def encode(request: ChatCompletionRequest, target: Target) -> Encoded:
         body["additionalModelRequestFields"] = native
     if request.metadata:
         body["requestMetadata"] = request.metadata
-    if request.cache is not None and family.cache:
+    if request.cache is not None and family.cache and "cachePoint" not in turns[-1]["content"][-1]:
         turns[-1]["content"].append(cache_point(request.cache, notes))
     for name, value in request.extra.items():
         old = body.get(name)
