@@ -5,12 +5,10 @@ Source: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Mess
 
 from typing import Any
 
-import msgspec
-
+from aisopod.codecs.arguments import arguments_object
 from aisopod.codecs.bedrock_converse.families import Family
 from aisopod.codecs.bedrock_converse.parts import Block, media_block
 from aisopod.codecs.codec import Notes
-from aisopod.codecs.text import sound
 from aisopod.codecs.tool_ids import fitted_ids
 from aisopod.errors import InvalidRequestError
 from aisopod.types import (
@@ -228,24 +226,9 @@ class _Messages:
             "toolUse": {
                 "toolUseId": self._ids.get(call.id, call.id),
                 "name": call.name,
-                "input": self._arguments(call, index),
+                "input": arguments_object(call, index, self._notes),
             }
         }
-
-    def _arguments(self, call: ToolCall, index: int) -> object:
-        """The wire takes an object only; text that is none is kept as text inside one."""
-        text = sound(call.arguments).strip() or "{}"
-        try:
-            if isinstance(msgspec.json.decode(text), dict):
-                return msgspec.Raw(text.encode())
-        except msgspec.DecodeError:
-            pass
-        self._notes.warn(
-            "invalid_arguments",
-            f"the arguments of {call.name} are no JSON object: sent as text",
-            index=index,
-        )
-        return {"__invalid_arguments__": call.arguments}
 
     def _result(self, index: int, message: Message) -> Block:
         call_id = message.tool_call_id or ""

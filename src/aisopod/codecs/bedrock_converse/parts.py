@@ -3,11 +3,11 @@
 Source: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ContentBlock.html
 """
 
-import base64
 import re
 from typing import Any
 
 from aisopod.codecs.codec import Notes
+from aisopod.codecs.media import base64_of, is_data_url
 from aisopod.errors import InvalidRequestError
 from aisopod.types import DocumentPart, ImagePart, MediaPart, sniff_media_type
 
@@ -15,7 +15,6 @@ __all__ = ["Block", "media_block"]
 
 Block = dict[str, Any]
 
-_DATA_URL = re.compile(r"data:([^;,]+)?(?:;[^;,]+)*?;base64,(.*)", re.DOTALL)
 _IMAGES = {"image/png": "png", "image/jpeg": "jpeg", "image/gif": "gif", "image/webp": "webp"}
 _DOCUMENTS = {
     "application/pdf": "pdf",
@@ -111,21 +110,12 @@ def _source(
     address = part.file_id or part.url or ""
     if address.startswith("s3://"):
         return part.media_type or _by_ending(address), {"s3Location": {"uri": address}}
-    if part.url is not None and part.url.startswith("data:"):
-        match = _DATA_URL.fullmatch(part.url)
-        if match is None:
-            raise InvalidRequestError(
-                "this data: URL is not base64", field=f"{path}.url", value=part.url[:60],
-                remedy="Give the bytes as data",
-            )  # fmt: skip
-        return part.media_type or match[1], {"bytes": match[2]}
-    if address:
+    if address and not is_data_url(part.url):
         notes.refuse(
             path, address, "this wire fetches nothing", "Give the bytes, or a file_id of s3://…"
         )
-    data = part.data or b""
-    media_type = part.media_type or sniff_media_type(data)
-    return media_type, {"bytes": base64.b64encode(data).decode()}
+    media_type, data = base64_of(part, path)
+    return media_type, {"bytes": data}
 
 
 def _by_ending(address: str) -> str | None:

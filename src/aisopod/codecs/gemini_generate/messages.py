@@ -2,8 +2,7 @@
 
 from typing import Any
 
-import msgspec
-
+from aisopod.codecs.arguments import arguments_object, object_text
 from aisopod.codecs.codec import Notes
 from aisopod.codecs.gemini_generate.families import Family
 from aisopod.codecs.gemini_generate.parts import WirePart, encode_part, media_part
@@ -154,7 +153,7 @@ class _Messages:
             "functionCall": {
                 **({"id": fields["id"]} if "id" in fields else {}),
                 "name": call.name,
-                "args": self._arguments(call, index),
+                "args": arguments_object(call, index, self._notes),
             }
         }
         if "thoughtSignature" in fields:
@@ -172,18 +171,6 @@ class _Messages:
     def _own_fields(self, call: ToolCall) -> dict[str, Any]:
         return (call.fields or {}) if call.provider == self._notes.target.provider else {}
 
-    def _arguments(self, call: ToolCall, index: int) -> object:
-        """The wire takes an object only; text that is none is kept as text inside one."""
-        found = _object(call.arguments.strip() or "{}")
-        if found is not None:
-            return found
-        self._notes.warn(
-            "invalid_arguments",
-            f"the arguments of {call.name} are no JSON object: sent as text",
-            index=index,
-        )
-        return {"__invalid_arguments__": call.arguments}
-
     def _result(self, index: int, message: Message) -> list[WirePart]:
         call = self._calls.get(message.tool_call_id or "")
         name = message.name or (call.name if call else "")
@@ -195,7 +182,7 @@ class _Messages:
             )
         inside, beside = self._result_media(index, message)
         text = "\n".join(part.text for part in message.parts if isinstance(part, TextPart))
-        found = _object(text)
+        found = object_text(text)
         response: dict[str, Any] = {
             "name": name,
             "response": {
@@ -227,13 +214,3 @@ class _Messages:
             else:
                 beside.append(entry)
         return inside, beside
-
-
-def _object(text: str) -> msgspec.Raw | None:
-    """JSON text as it is, if it is an object."""
-    try:
-        if text.lstrip().startswith("{") and isinstance(msgspec.json.decode(text), dict):
-            return msgspec.Raw(text.encode())
-    except (msgspec.DecodeError, UnicodeEncodeError):
-        pass
-    return None

@@ -1,10 +1,10 @@
 """Content parts to the wire's parts: https://ai.google.dev/api/caching#Part."""
 
-import base64
 import re
 from typing import Any
 
 from aisopod.codecs.codec import Notes
+from aisopod.codecs.media import base64_of, is_data_url
 from aisopod.errors import InvalidRequestError
 from aisopod.types import (
     DocumentPart,
@@ -14,14 +14,12 @@ from aisopod.types import (
     Part,
     TextPart,
     ThinkingPart,
-    sniff_media_type,
 )
 
 __all__ = ["WirePart", "encode_part", "media_part"]
 
 WirePart = dict[str, Any]
 
-_DATA_URL = re.compile(r"data:([^;,]+)?(?:;[^;,]+)*?;base64,(.*)", re.DOTALL)
 _FILES = "https://generativelanguage.googleapis.com/v1beta/"
 _IMAGES = ("image/png", "image/jpeg", "image/webp", "image/heic", "image/heif")
 # The wire wants the type of what it fetches; most addresses tell it by their ending.
@@ -111,9 +109,10 @@ def media_part(part: ImagePart | DocumentPart | MediaPart, path: str, notes: Not
     if part.file_id is not None:
         uri = _FILES + part.file_id if part.file_id.startswith("files/") else part.file_id
         return {"fileData": _file(uri, part.media_type, path)}
-    if part.url is not None and not part.url.startswith("data:"):
+    if part.url is not None and not is_data_url(part.url):
         return {"fileData": _file(part.url, part.media_type, path)}
-    media_type, data = _bytes(part, path)
+    known, data = base64_of(part, path)
+    media_type = known or "text/plain"
     if isinstance(part, ImagePart) and media_type not in _IMAGES:
         notes.refuse(
             f"{path}.media_type", media_type, "the wire takes no images of this type",
@@ -139,18 +138,3 @@ def _file(uri: str, media_type: str | None, path: str) -> WirePart:
 def _by_ending(uri: str) -> str | None:
     name = uri.partition("?")[0].partition("#")[0].rsplit("/", 1)[-1]
     return _ENDINGS.get(name.rpartition(".")[2].lower())
-
-
-def _bytes(part: ImagePart | DocumentPart | MediaPart, path: str) -> tuple[str, str]:
-    """Media type and base64 text of bytes or of a data: URL."""
-    if part.url is not None:
-        match = _DATA_URL.fullmatch(part.url)
-        if match is None:
-            raise InvalidRequestError(
-                "this data: URL is not base64", field=f"{path}.url", value=part.url[:60],
-                remedy="Give the bytes as data",
-            )  # fmt: skip
-        return part.media_type or match[1] or "text/plain", match[2]
-    data = part.data or b""
-    media_type = part.media_type or sniff_media_type(data) or "text/plain"
-    return media_type, base64.b64encode(data).decode()
