@@ -1,4 +1,4 @@
-"""One typed, async, streaming chat API over Anthropic, OpenAI and compatibles, and Ollama.
+"""One typed, async, streaming chat API over Anthropic, OpenAI and compatibles, Gemini, Bedrock and Ollama.
 
 Every name is loaded when it is first used (PEP 562): importing aisopod costs next to nothing.
 """
