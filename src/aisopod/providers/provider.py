@@ -195,12 +195,16 @@ class Provider:
         started = time.perf_counter()
         try:
             await self._call(self._request("GET", path))
-        except (AuthenticationError, PermissionDeniedError, MissingCredentialError) as error:
+        except (AuthenticationError, PermissionDeniedError) as error:
+            if error.status is None:  # said by who finds the credential: the host was not asked
+                return self._unasked(str(error), authorised=False)
             return self._health(started, authorised=False, problem=str(error))
+        except MissingCredentialError as error:
+            return self._unasked(str(error), authorised=False)
         except ProviderError as error:
             return self._health(started, problem=str(error))
         except AisopodError as error:
-            return ProviderHealth(provider=self.id, reachable=False, problem=str(error))
+            return self._unasked(str(error))
         return self._health(started, authorised=True)
 
     async def pull(self, model: str) -> AsyncIterator[PullProgress]:
@@ -366,6 +370,11 @@ class Provider:
         for secret in self._secrets:
             error.redact(secret)
         return error
+
+    def _unasked(self, problem: str, *, authorised: bool | None = None) -> ProviderHealth:
+        return ProviderHealth(
+            provider=self.id, reachable=False, authorised=authorised, problem=problem
+        )
 
     def _health(
         self, started: float, *, authorised: bool | None = None, problem: str | None = None

@@ -389,3 +389,16 @@ def test_vertex_s_addresses(location: str, address: str, monkeypatch: pytest.Mon
 def test_what_cannot_be_in_an_address(options: dict[str, str]) -> None:
     with pytest.raises(ConfigurationError, match="of Google Cloud"):
         vertex_platform.settle(options)
+
+
+async def test_health_tells_of_a_login_that_is_over(
+    store: LoginStore, tokens: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The provider itself is not asked then, and not said to be reachable."""
+    tokens.status, tokens.answer = 400, {"error": "invalid_grant"}
+    monkeypatch.setattr("aisopod.config.logins_folder", lambda: store.file.parent)
+    store.save(login(tokens.url))
+    async with aisopod.AsyncClient(aisopod.Config()) as client:
+        health = await client.health_check("gemini")
+    assert (health.reachable, health.authorised, health.ok) == (False, False, False)
+    assert "aisopod auth login gemini" in (health.problem or "")
