@@ -407,7 +407,7 @@ def _build_provider(
     host = _find_host(name, config)
     if not isinstance(host, Host):
         return host()
-    settings = config.providers.get(name)
+    settings = configuration.settings_for(host, config)
     address = (
         configuration.usable_url(base_url, "base_url")
         if base_url
@@ -426,7 +426,7 @@ def _build_provider(
         transport(),
         credential=found or source,
         base_url=address,
-        headers={**(settings.headers if settings else {}), **(headers or {})},
+        headers={**settings.headers, **(headers or {})},
         options=settled,
         timeouts=timeouts or configuration.timeouts_for(host, config),
         on_unsupported=config.on_unsupported,
@@ -456,7 +456,9 @@ def _usable(config: Config) -> list[str]:
             log.warning("%s", error)
             continue
         if name in config.providers or (
-            isinstance(host, Host) and configuration.has_credential(host, config)
+            isinstance(host, Host)
+            and not host.sibling
+            and configuration.has_credential(host, config)
         ):
             found.append(name)
     return found

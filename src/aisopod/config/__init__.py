@@ -9,6 +9,7 @@ from aisopod.config.resolve import (
     has_credential,
     logins_folder,
     options_for,
+    settings_for,
     timeouts_for,
     usable_url,
 )
@@ -30,6 +31,7 @@ __all__ = [
     "options_for",
     "proxy_for",
     "secrets_of",
+    "settings_for",
     "timeouts_for",
     "to_toml",
     "usable_url",

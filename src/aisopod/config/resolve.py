@@ -21,9 +21,16 @@ __all__ = [
     "has_credential",
     "logins_folder",
     "options_for",
+    "settings_for",
     "timeouts_for",
     "usable_url",
 ]
+
+
+def settings_for(host: Host, config: Config) -> ProviderConfig:
+    """What is configured for a host: its own table, else the one of its sibling."""
+    found = config.providers.get(host.id) or config.providers.get(host.sibling)
+    return found or ProviderConfig()
 
 
 def credential_for(
@@ -38,7 +45,7 @@ def credential_for(
         ConfigurationError: the file that should hold it cannot be read.
     """
     environ = os.environ if environ is None else environ
-    settings = config.providers.get(host.id, ProviderConfig())
+    settings = settings_for(host, config)
     found = _configured(host, settings, environ)
     if found is None and not _chosen(host, settings):
         found = _of_environment(host, environ)
@@ -137,7 +144,7 @@ def base_url_for(host: Host, config: Config, environ: Mapping[str, str] | None =
         ConfigurationError: there is none, or it is no http or https URL; names what to set.
     """
     environ = os.environ if environ is None else environ
-    settings = config.providers.get(host.id, ProviderConfig())
+    settings = settings_for(host, config)
     place = f"providers.{host.id}.base_url"
     url = settings.base_url or ""
     for name in host.base_url_variables:
@@ -197,7 +204,7 @@ def options_for(
         for option, name in host.option_variables.items()
         if (value := environ.get(name, "").strip())
     }
-    settings = config.providers.get(host.id, ProviderConfig())
+    settings = settings_for(host, config)
     known = {
         *host.options, *host.option_headers, *host.option_variables, *host.option_defaults
     }  # fmt: skip
@@ -214,7 +221,7 @@ def options_for(
 
 def timeouts_for(host: Host, config: Config) -> Timeouts:
     """The limits for a host: its own, then the common ones, then the defaults."""
-    settings = config.providers.get(host.id, ProviderConfig())
+    settings = settings_for(host, config)
     defaults = Timeouts()
 
     def limit(name: str) -> float | None:

@@ -175,6 +175,8 @@ class Host(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         id: the name before the slash in `provider/model`.
         name: its name for people.
+        sibling: id of the host with which it shares account and settings; it is looked at by
+            itself only where the configuration names it.
         codec: the dialect that it speaks.
         base_url: where it answers; empty where every user has an address of their own.
         chat_path: path of the chat call; `{model}` and the host's options are put in.
@@ -203,6 +205,7 @@ class Host(msgspec.Struct, frozen=True, kw_only=True):
 
     id: str
     name: str
+    sibling: str = ""
     codec: Codec
     base_url: str = ""
     chat_path: str

@@ -144,3 +144,11 @@ def test_what_is_no_listing() -> None:
             parse(b"[]", "bedrock")
     with pytest.raises(ProtocolError):
         parse_count(b"{}")
+
+
+async def test_anthropic_s_dialect_shares_bedrock_s_settings(simulator: Simulator) -> None:
+    async with client(simulator) as made:
+        answer = await made.complete(f"bedrock-anthropic/{SONNET}", "hi", max_tokens=50)
+        assert "bedrock-anthropic" not in made.usable_providers()
+    assert answer.text
+    assert simulator.requests[0].path.endswith("/invoke")

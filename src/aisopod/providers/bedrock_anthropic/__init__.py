@@ -28,6 +28,7 @@ def _names(model: ModelInfo) -> str:
 host = msgspec.structs.replace(
     bedrock,
     id="bedrock-anthropic",
+    sibling="bedrock",
     name="Anthropic on Amazon Bedrock",
     codec=codec,
     chat_path="/model/{model}/invoke",
