@@ -17,7 +17,7 @@ from aisopod.codecs.gemini_generate import codec as gemini
 from aisopod.codecs.ollama_chat import codec as ollama
 from aisopod.codecs.openai_chat import codec as openai
 from aisopod.errors import AisopodError
-from aisopod.types import fold
+from aisopod.types import ChatCompletionRequest, Message, Tool, ToolCall, fold
 
 CODECS = [anthropic, openai, gemini, converse, invoke, ollama]
 TARGET = Target(provider="p", model="m")
@@ -225,3 +225,26 @@ def test_spoiled_errors(codec: Codec, seed: int, status: int | None) -> None:
     }  # fmt: skip
     headers = {"retry-after": chance.choice(["1", "x", "", "Wed, 21 Oct 2015 07:28:00 GMT"])}
     codec.decode_error(status, headers, msgspec.json.encode(spoiled(body, chance)))
+
+
+DEEP = b'{"a":' * 5_000 + b"1" + b"}" * 5_000
+
+
+@by_codec
+def test_absurd_nesting(codec: Codec) -> None:
+    """The JSON library gives up with an error that is not its own."""
+    feed_all(codec, [DEEP])
+    with pytest.raises(AisopodError):
+        codec.decode(DEEP, TARGET)
+    codec.decode_error(400, {}, DEEP)
+    call = ToolCall(id="c", name="f", arguments=DEEP.decode())
+    request = ChatCompletionRequest(
+        model="m",
+        messages=[
+            Message(role="user", content="hi"), Message(role="assistant", tool_calls=[call]),
+            Message(role="tool", tool_call_id="c", content=DEEP.decode()),
+        ],
+        tools=[Tool(name="f")],
+    )  # fmt: skip
+    with contextlib.suppress(AisopodError):
+        codec.encode(request, TARGET)

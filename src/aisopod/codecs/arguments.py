@@ -33,6 +33,6 @@ def object_text(text: str) -> msgspec.Raw | None:
     try:
         if text.lstrip().startswith("{") and isinstance(msgspec.json.decode(text), dict):
             return msgspec.Raw(text.encode())
-    except (msgspec.DecodeError, UnicodeEncodeError):
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
         pass
     return None

@@ -15,7 +15,10 @@ from aisopod.types import (
     ResponseWarning,
 )
 
-__all__ = ["Codec", "Decoder", "Encoded", "Notes", "Target"]
+__all__ = ["UNREADABLE", "Codec", "Decoder", "Encoded", "Notes", "Target"]
+
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What reading JSON raises: bytes that are no UTF-8 and absurd nesting are no errors of msgspec's own."""
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):

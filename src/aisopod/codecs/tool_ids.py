@@ -20,9 +20,17 @@ def fitted_ids(messages: list[Message], legal: re.Pattern[str], length: int) -> 
     taken = {id_ for id_ in ids if legal.fullmatch(id_)}
     fitted: dict[str, str] = {}
     for id_ in ids:
-        if id_ not in taken and id_ not in fitted:
-            # The digest keeps apart what differs only in characters that are replaced or cut.
-            digest = hashlib.sha256(id_.encode("utf-8", "surrogatepass")).hexdigest()
-            readable = re.sub(r"[^a-zA-Z0-9_-]", "_", id_)[: length - 14]
-            fitted[id_] = f"{readable}_{digest[:12]}" if length >= 16 else digest[:length]
+        if not legal.fullmatch(id_) and id_ not in fitted:
+            made = _made(id_, length)
+            while made in taken:
+                made = _made(f"{id_}|{made}", length)
+            taken.add(made)
+            fitted[id_] = made
     return fitted
+
+
+def _made(id_: str, length: int) -> str:
+    # The digest keeps apart what differs only in characters that are replaced or cut.
+    digest = hashlib.sha256(id_.encode("utf-8", "surrogatepass")).hexdigest()
+    readable = re.sub(r"[^a-zA-Z0-9_-]", "_", id_)[: length - 14]
+    return f"{readable}_{digest[:12]}" if length >= 16 else digest[:length]

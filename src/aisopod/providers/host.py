@@ -120,6 +120,7 @@ class TokenCounting(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         path: path of the call; `{model}` is put in.
+        model: the model's name to the one that is counted for.
         encode: makes its body of a chat body and the model's name.
         parse: reads the number of input tokens from the answer.
     """
@@ -127,6 +128,7 @@ class TokenCounting(msgspec.Struct, frozen=True, kw_only=True):
     path: str
     encode: Callable[[bytes, str], bytes]
     parse: Callable[[bytes], int]
+    model: Callable[[str], str] = str
 
 
 class Pulling(msgspec.Struct, frozen=True, kw_only=True):

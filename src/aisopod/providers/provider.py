@@ -185,7 +185,7 @@ class Provider:
         validate(request)
         encoded = self.host.codec.encode(request, self._target(request.model))
         body = counting.encode(encoded.body, request.model)
-        path = self._path(counting.path, request.model)
+        path = self._path(counting.path, counting.model(request.model))
         http = self._request("POST", path, body=body, headers=encoded.headers)
         return counting.parse(await self._call(http, request.model))
 

@@ -61,7 +61,7 @@ def test_finish_reasons(word: str, reason: str) -> None:
 
 def test_with_calls_it_finishes_with_them() -> None:
     call = start(0, toolUse={"toolUseId": "t", "name": "f"})
-    answer = stream(call, stop(0), {"messageStop": {"stopReason": "max_tokens"}})
+    answer = stream(call, stop(0), {"messageStop": {"stopReason": "max_tokens"}}, META)
     assert answer.finish_reason == "tool_calls"
     assert [warning.rule for warning in answer.warnings] == ["tool_call_cut"]
     assert answer.tool_calls[0].arguments == "{}"
@@ -266,3 +266,37 @@ def test_what_is_no_answer() -> None:
     for body in (b"[]", b"{}", b'{"output": 1}', b"x"):
         with pytest.raises(ProtocolError):
             codec.decode(body, TARGET)
+
+
+def test_pieces_without_a_beginning_and_blocks_without_an_end_are_kept() -> None:
+    answer = stream(
+        delta(0, toolResult=[{"text": "x"}]), stop(0), delta(1, reasoningContent={"text": "t"}),
+        delta(1, reasoningContent={"signature": "s"}), END, META,
+    )  # fmt: skip
+    assert answer.message.parts == [
+        OpaquePart(
+            provider="bedrock", kind="toolResult", data={"toolResult": {"content": [{"text": "x"}]}}
+        ),
+        ThinkingPart(text="t", signature="s", provider="bedrock"),
+    ]
+
+
+def test_pieces_of_a_kind_that_is_not_known_are_kept_beside_the_message() -> None:
+    answer = stream(delta(0, novelty={"x": 1}), delta(0, text="a"), delta(0, text=""), END, META)
+    assert answer.text == "a"
+    assert answer.metadata == {"contentBlockDelta": [{"novelty": {"x": 1}}]}
+
+
+def test_a_stream_without_its_last_event_says_that_nothing_was_counted() -> None:
+    answer = stream(delta(0, text="a"), END)
+    assert answer.usage is None
+    assert [warning.rule for warning in answer.warnings] == ["usage_missing"]
+
+
+def test_malformed_blocks_are_protocol_errors() -> None:
+    for events in (
+        [start(0, toolUse={}, image={})],
+        [delta(0, reasoningContent={"redactedContent": "é"}), stop(0)],
+    ):
+        with pytest.raises(ProtocolError):
+            stream(*events)

@@ -448,3 +448,83 @@ def test_half_characters_and_large_arguments() -> None:
     assert body["messages"][0]["content"] == [{"text": "a\ufffd"}]
     assert len(body["messages"][1]["content"][0]["toolUse"]["input"]["a"]) == 5_000_000
     assert rules(encoded) == ["lone_surrogates"]
+
+
+def test_cache_points_are_four_at_most_and_the_last_count() -> None:
+    tool = msgspec.structs.replace(TOOL, cache=MARK)
+    parts = [TextPart(text=name, cache=MARK) for name in "abcde"]
+    body, encoded = encode(messages=[user(*parts)], tools=[tool], cache=MARK)
+    content = body["messages"][0]["content"]
+    assert [block.get("text") for block in content] == ["a", "b", "c", None, "d", None, "e", None]
+    assert rules(encoded) == ["cache_marks"]
+
+
+def test_marks_on_and_in_results_stand_behind_all_of_them() -> None:
+    second = ToolCall(id="tooluse_2", name="f")
+    body, _ = encode(
+        tools=[TOOL],
+        messages=[
+            HI, turn(CALL, second), result(CALL, [TextPart(text="x", cache=MARK)]),
+            result(second, cache=MARK),
+        ],
+    )  # fmt: skip
+    kinds = [next(iter(block)) for block in body["messages"][2]["content"]]
+    assert kinds == ["toolResult", "toolResult", "cachePoint"]
+
+
+def test_a_marked_prefill_is_trimmed() -> None:
+    body, _ = encode(messages=[HI, Message(role="assistant", content="a ", cache=MARK)])
+    assert body["messages"][1]["content"] == [{"text": "a"}, POINT]
+
+
+def test_what_is_added_is_merged_to_its_depth() -> None:
+    body, _ = encode(
+        reasoning=Reasoning(budget_tokens=2000), tools=[TOOL], judged=False,
+        extra={"additionalModelRequestFields": {"thinking": {"display": "omitted"},
+                                                "anthropic_beta": ["other"]}},
+    )  # fmt: skip
+    fields = body["additionalModelRequestFields"]
+    assert fields["thinking"] == {"type": "enabled", "budget_tokens": 2000, "display": "omitted"}
+    assert fields["anthropic_beta"] == ["interleaved-thinking-2025-05-14", "other"]
+
+
+def test_a_result_holds_no_sound() -> None:
+    sound = MediaPart(data=b"ID3x")
+    with pytest.raises(UnsupportedFeatureError) as caught:
+        encode(model=NOVA, tools=[TOOL], messages=[HI, turn(CALL), result(CALL, [sound])])
+    assert caught.value.field == "messages[2].content[0]"
+
+
+def test_the_service_s_tools_of_a_history_are_declared_as_such() -> None:
+    call = {
+        "toolUseId": "s",
+        "name": "nova_code_interpreter",
+        "input": {},
+        "type": "server_tool_use",
+    }
+    part = OpaquePart(provider="bedrock", kind="toolUse", data={"toolUse": call})
+    body, _ = encode(model="us.amazon.nova-2-lite-v1:0", judged=False,
+                     messages=[HI, Message(role="assistant", content=[part]), HI])  # fmt: skip
+    assert body["toolConfig"]["tools"] == [{"systemTool": {"name": "nova_code_interpreter"}}]
+
+
+def test_ids_that_were_made_are_nobody_else_s() -> None:
+    made = encode(tools=[TOOL], messages=[HI, turn(OTHER), result(OTHER)])[0]
+    taken = ToolCall(id=made["messages"][1]["content"][0]["toolUse"]["toolUseId"], name="f")
+    body, _ = encode(tools=[TOOL], messages=[HI, turn(OTHER, taken), result(OTHER), result(taken)])
+    ids = [block["toolUse"]["toolUseId"] for block in body["messages"][1]["content"]]
+    assert len(set(ids)) == 2
+    assert ids[1] == taken.id
+
+
+def test_a_document_s_name_loses_its_ending_only() -> None:
+    document = DocumentPart(data=b"%PDF-1", name="Report v1.2 final")
+    body, _ = encode(messages=[user(TextPart(text="a"), document)])
+    assert body["messages"][0]["content"][1]["document"]["name"] == "Report v1 2 final"
+
+
+def test_nova_thinks_as_much_as_it_likes_unless_told() -> None:
+    body, _ = encode(model="us.amazon.nova-2-lite-v1:0", reasoning=Reasoning())
+    assert body["additionalModelRequestFields"] == {
+        "reasoningConfig": {"type": "enabled", "maxReasoningEffort": "medium"}
+    }

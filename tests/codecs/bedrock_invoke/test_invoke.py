@@ -68,6 +68,15 @@ def test_the_events_inside_the_events() -> None:
     assert (answer.text, answer.finish_reason, answer.id) == ("hi", "stop", "msg_1")
     assert answer.usage is not None
     assert answer.usage.output_tokens == 2
+    assert answer.metadata["amazon-bedrock-invocationMetrics"] == {"inputTokenCount": 3}
+
+
+def test_events_that_are_not_known_are_passed_over_and_flags_sent_once() -> None:
+    assert codec.stream_decoder(TARGET).feed(b'{"ping":{}}') is None
+    flag = "interleaved-thinking-2025-05-14"
+    body, _ = encode(reasoning=Reasoning(budget_tokens=2000), tools=[Tool(name="f")],
+                     extra={"anthropic_beta": [flag]})  # fmt: skip
+    assert body["anthropic_beta"] == [flag]
 
 
 def test_failures_are_aws_s_outside_and_anthropic_s_inside() -> None:

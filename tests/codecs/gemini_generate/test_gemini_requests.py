@@ -420,3 +420,13 @@ def test_the_request_is_not_changed() -> None:
     before = msgspec.json.encode(request)
     codec.encode(request, Target(provider="gemini", model=THREE))
     assert msgspec.json.encode(request) == before
+
+
+def test_what_is_added_is_merged_to_its_depth() -> None:
+    body, _ = encode(
+        reasoning=Reasoning(effort="low"),
+        extra={"generationConfig": {"thinkingConfig": {"includeThoughts": False}}},
+    )
+    assert body["generationConfig"]["thinkingConfig"] == {
+        "includeThoughts": False, "thinkingBudget": 1024,
+    }  # fmt: skip

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from aisopod.codecs.anthropic_messages import schema
+from aisopod.codecs.codec import UNREADABLE
 from aisopod.types import OpaquePart, Part, TextPart, ThinkingPart
 
 __all__ = ["Block", "OpenBlock", "open_block"]
@@ -86,7 +87,7 @@ class OpenBlock:
             text = "".join(self._json)
             try:
                 data["input"] = msgspec.json.decode(text) if text else data.get("input", {})
-            except msgspec.DecodeError:
+            except UNREADABLE:
                 data["input"] = text  # cut short: better kept as text than lost
         return OpaquePart(provider=self._provider, kind=kind, data=data)
 

@@ -22,7 +22,7 @@ from aisopod.codecs.anthropic_messages.schema import (
     MessageStop,
     Usage,
 )
-from aisopod.codecs.codec import Target
+from aisopod.codecs.codec import UNREADABLE, Target
 from aisopod.errors import ProtocolError, StreamInterruptedError
 from aisopod.types import (
     ChatCompletionChunk,
@@ -41,8 +41,6 @@ _DIALECT = "anthropic_messages"
 _EMPTY = MessageDelta()
 _BOUNDARY = TextPart(text="")
 
-# A frame with bytes that are no UTF-8 raises UnicodeDecodeError, which is no msgspec error.
-_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)
 
 _decode_event = msgspec.json.Decoder(Event).decode
 _decode_object = msgspec.json.Decoder(dict[str, Any]).decode
@@ -93,7 +91,7 @@ class MessagesDecoder:
         """
         try:
             event = _decode_event(frame)
-        except _UNREADABLE:
+        except UNREADABLE:
             return self._unknown(frame)
         if type(event) is ContentBlockDelta and not self._slow:
             delta = event.delta
@@ -151,7 +149,7 @@ class MessagesDecoder:
             return None  # some gateways end every stream with OpenAI's [DONE]
         try:
             event = _decode_object(frame)
-        except _UNREADABLE as error:
+        except UNREADABLE as error:
             raise ProtocolError(str(error), dialect=_DIALECT, frame=frame) from error
         kind = event.get("type")
         if kind == "error" or (kind is None and event.get("error")):
@@ -420,7 +418,7 @@ def decode(body: bytes, target: Target) -> list[ChatCompletionChunk]:
         if not isinstance(message.get("content"), list):
             raise ProtocolError("this is no message", dialect=_DIALECT, frame=body)
         return _chunks(message, target)
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise ProtocolError(str(error), dialect=_DIALECT, frame=body) from error
 
 

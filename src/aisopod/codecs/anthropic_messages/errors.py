@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from aisopod.codecs.codec import UNREADABLE
 from aisopod.errors import (
     AuthenticationError,
     BadRequestError,
@@ -146,7 +147,7 @@ def _count(value: object) -> int | None:
 def _read(body: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
     try:
         whole = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         return {}, {}
     if not isinstance(whole, dict):
         return {}, {}

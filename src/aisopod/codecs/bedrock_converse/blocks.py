@@ -1,17 +1,18 @@
 """Content blocks: while their pieces come, and whole."""
 
 import base64
-import binascii
 from typing import Any
 
 import msgspec
 
 from aisopod.codecs.bedrock_converse.schema import Delta
+from aisopod.codecs.codec import UNREADABLE
 from aisopod.types import ImagePart, OpaquePart, Part, TextPart, ThinkingPart
 
 __all__ = ["Block", "image_part", "redacted_part"]
 
 _BOUNDARY = TextPart(text="")
+_NOTHING = Delta()
 _FORMATS = {"png": "image/png", "jpeg": "image/jpeg", "gif": "image/gif", "webp": "image/webp"}
 
 
@@ -34,8 +35,8 @@ class Block:
         self._citations: list[dict[str, Any]] = []
         self._signature = ""
 
-    def merge(self, delta: Delta) -> None:
-        """Take in a piece that is given with the block's end, not as it comes."""
+    def merge(self, delta: Delta) -> bool:
+        """Take in a piece that is given with the block's end; whether it is of a known kind."""
         if delta.citation is not None:
             self._citations.append(delta.citation)
         elif delta.toolResult is not None:
@@ -48,6 +49,7 @@ class Block:
             self._signature += delta.reasoningContent.signature or ""
             if delta.reasoningContent.redactedContent:
                 self._pieces.append(delta.reasoningContent.redactedContent)
+        return delta != _NOTHING
 
     def close(self) -> Part | None:
         """The part that ends the block; None where its pieces have said all."""
@@ -77,7 +79,7 @@ def redacted_part(pieces: list[str], provider: str) -> ThinkingPart:
     """
     try:
         data = b"".join([base64.b64decode(piece, validate=True) for piece in pieces])
-    except binascii.Error as error:
+    except ValueError as error:  # characters that are no base64, or no ASCII
         raise msgspec.ValidationError(f"redactedContent is no base64: {error}") from error
     return ThinkingPart(redacted=base64.b64encode(data).decode(), provider=provider)
 
@@ -90,7 +92,7 @@ def image_part(data: dict[str, Any], provider: str) -> Part:
     if isinstance(content, str) and media_type is not None:
         try:
             return ImagePart(data=base64.b64decode(content, validate=True), media_type=media_type)
-        except binascii.Error:
+        except ValueError:
             pass
     return OpaquePart(provider=provider, kind="image", data={"image": data})
 
@@ -98,5 +100,5 @@ def image_part(data: dict[str, Any], provider: str) -> Part:
 def _json(text: str) -> object:
     try:
         return msgspec.json.decode(text)
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return text  # cut short: better kept as text than lost

@@ -14,12 +14,13 @@ from aisopod.codecs.bedrock_converse.schema import (
     BlockDelta,
     BlockStart,
     CitationsContent,
+    Delta,
     Event,
     Plain,
     ReasoningText,
     Usage,
 )
-from aisopod.codecs.codec import Target
+from aisopod.codecs.codec import UNREADABLE, Target
 from aisopod.errors import ProtocolError, StreamInterruptedError
 from aisopod.types import (
     ChatCompletionChunk,
@@ -39,7 +40,6 @@ __all__ = ["ConverseDecoder", "decode"]
 _DIALECT = "bedrock_converse"
 _EMPTY = MessageDelta()
 _BOUNDARY = TextPart(text="")
-_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)
 
 _decode_event = msgspec.json.Decoder(Event).decode
 _decode_plain = msgspec.json.Decoder(Plain).decode
@@ -57,11 +57,18 @@ _FINISH: dict[str, FinishReason] = {
     "malformed_tool_use": "error",
 }
 # `p` pads events so that their length tells nothing of the text.
+_OWN_KINDS = ("reasoningContent", "toolResult", "image", "toolUse")
+_KNOWN_DELTAS = frozenset(Delta.__struct_fields__)
 _PADDING = "p"
 _READ_OF_PLAIN = frozenset({"output", "stopReason", "usage", _PADDING})
 _CUT = ResponseWarning(
     rule="tool_call_cut",
     message="the answer was cut at its length limit: a tool call may be missing or incomplete",
+)
+
+
+_UNCOUNTED = ResponseWarning(
+    rule="usage_missing", message="the stream ended before its last event: nothing was counted"
 )
 
 
@@ -72,7 +79,7 @@ class ConverseDecoder:
         done: whether the metadata, the last event, has been seen.
     """
 
-    __slots__ = ("_blocks", "_calls", "_model", "_provider", "_stopped", "done")
+    __slots__ = ("_blocks", "_calls", "_model", "_odd", "_provider", "_stopped", "done")
 
     def __init__(self, target: Target) -> None:
         self.done = False
@@ -80,6 +87,7 @@ class ConverseDecoder:
         self._model = target.model
         self._blocks: dict[int, Block] = {}
         self._calls = 0
+        self._odd: list[dict[str, Any]] = []
         self._stopped = False
 
     def feed(self, frame: bytes) -> ChatCompletionChunk | None:
@@ -98,9 +106,9 @@ class ConverseDecoder:
                     return ChatCompletionChunk(
                         id="", model=self._model, delta=MessageDelta(content=text)
                     )
-                return self._block_delta(block_delta)
+                return self._block_delta(block_delta, frame)
             return self._cold(event, frame)
-        except _UNREADABLE as error:
+        except UNREADABLE as error:
             raise ProtocolError(str(error), dialect=_DIALECT, frame=frame) from error
 
     def close(self) -> ChatCompletionChunk | None:
@@ -113,7 +121,7 @@ class ConverseDecoder:
             raise StreamInterruptedError(
                 "the stream ended without messageStop", provider=self._provider
             )
-        return None
+        return None if self.done else self.chunk(_EMPTY, warnings=[_UNCOUNTED])
 
     def _cold(self, event: Event, frame: bytes) -> ChatCompletionChunk | None:
         if event.contentBlockStop is not None:
@@ -144,7 +152,9 @@ class ConverseDecoder:
         return self.chunk(_EMPTY, metadata={kind: told})
 
     def _block_start(self, event: BlockStart) -> ChatCompletionChunk | None:
-        [(kind, data)] = event.start.items() or [("text", {})]
+        if len(event.start) != 1:
+            raise msgspec.ValidationError("a block begins as one kind")
+        [(kind, data)] = event.start.items()
         block = self._blocks[event.contentBlockIndex] = Block(kind, self._provider, data)
         if kind != "toolUse" or _is_service_call(data):
             return None
@@ -152,12 +162,12 @@ class ConverseDecoder:
         self._calls += 1
         return self.chunk(MessageDelta(tool_calls=[_call(block.call, data)]))
 
-    def _block_delta(self, event: BlockDelta) -> ChatCompletionChunk | None:
+    def _block_delta(self, event: BlockDelta, frame: bytes) -> ChatCompletionChunk | None:
         delta = event.delta
         block = self._blocks.get(event.contentBlockIndex)
         if block is None:
             # The first piece tells what it is a piece of.
-            kind = "text" if delta.reasoningContent is None else "reasoningContent"
+            kind = next((name for name in _OWN_KINDS if getattr(delta, name) is not None), "text")
             block = self._blocks[event.contentBlockIndex] = Block(kind, self._provider)
         if delta.text:
             return self.chunk(MessageDelta(content=delta.text))
@@ -166,7 +176,9 @@ class ConverseDecoder:
             return self.chunk(MessageDelta(tool_calls=[piece])) if piece.arguments else None
         if delta.reasoningContent is not None and delta.reasoningContent.text:
             return self.chunk(MessageDelta(thinking=delta.reasoningContent.text))
-        block.merge(delta)
+        if not block.merge(delta):
+            told = _decode_object(frame)["contentBlockDelta"]["delta"]
+            self._odd += [{name: told[name]} for name in told if name not in _KNOWN_DELTAS]
         return None
 
     def _block_stop(self, index: int) -> ChatCompletionChunk | None:
@@ -182,12 +194,18 @@ class ConverseDecoder:
             finish = "tool_calls"
         told = _decode_object(frame)["messageStop"]
         fields = told.get("additionalModelResponseFields")
+        facts = {"additionalModelResponseFields": fields} if fields else {}
+        if self._odd:
+            facts["contentBlockDelta"] = self._odd
+        # What a peer left open has its ending now.
+        open_blocks = [self._blocks.pop(index) for index in sorted(self._blocks)]
+        ends = [part for block in open_blocks if (part := block.close()) not in (None, _BOUNDARY)]
         return self.chunk(
-            _EMPTY,
+            MessageDelta(parts=ends or None),
             finish_reason=finish,
             raw_finish_reason=reason,
             warnings=warnings,
-            metadata={"additionalModelResponseFields": fields} if fields else None,
+            metadata=facts or None,
         )
 
     def _metadata(self, told: dict[str, Any]) -> ChatCompletionChunk:
@@ -282,7 +300,7 @@ def decode(body: bytes, target: Target) -> list[ChatCompletionChunk]:
         answer = _decode_plain(body)
         content = answer.output.message.content if answer.output.message else []
         chunks = [decoder.chunk(decoder.whole(block)) for block in content]
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise ProtocolError(str(error), dialect=_DIALECT, frame=body) from error
     told = {name: value for name, value in whole.items() if name not in _READ_OF_PLAIN and value}
     stop = msgspec.json.encode(

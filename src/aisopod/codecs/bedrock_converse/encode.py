@@ -11,6 +11,7 @@ from aisopod.codecs.anthropic_messages.thinking import encode_thinking
 from aisopod.codecs.bedrock_converse.families import Family, family_of
 from aisopod.codecs.bedrock_converse.messages import cache_point, encode_messages
 from aisopod.codecs.codec import Encoded, Notes, Target
+from aisopod.codecs.extra import merged
 from aisopod.codecs.text import encode_json
 from aisopod.errors import InvalidRequestError
 from aisopod.types import (
@@ -39,7 +40,8 @@ def encode(request: ChatCompletionRequest, target: Target) -> Encoded:
     """
     notes = Notes(target)
     family = family_of(request.model)
-    system, turns = encode_messages(request.messages, family, notes)
+    marks = sum(isinstance(tool, Tool) and tool.cache is not None for tool in request.tools)
+    system, turns = encode_messages(request.messages, family, notes, tool_marks=marks)
     body: Body = {"messages": turns}
     if system:
         body["system"] = system
@@ -55,14 +57,22 @@ def encode(request: ChatCompletionRequest, target: Target) -> Encoded:
         body["additionalModelRequestFields"] = native
     if request.metadata:
         body["requestMetadata"] = request.metadata
-    if request.cache is not None and family.cache and "cachePoint" not in turns[-1]["content"][-1]:
+    if request.cache is not None and family.cache and _has_room(body):
         turns[-1]["content"].append(cache_point(request.cache, notes))
-    for name, value in request.extra.items():
-        old = body.get(name)
-        body[name] = (
-            {**old, **value} if isinstance(old, dict) and isinstance(value, dict) else value
-        )
+    body = merged(body, request.extra)
+    if "anthropic_beta" in native:
+        fields = body["additionalModelRequestFields"]
+        flags = [*native["anthropic_beta"], *(fields.get("anthropic_beta") or ())]
+        fields["anthropic_beta"] = list(dict.fromkeys(flags))
     return Encoded(body=encode_json(body, notes), warnings=notes.warnings)
+
+
+def _has_room(body: Body) -> bool:
+    """Whether one more cache point may end the request."""
+    last = body["messages"][-1]["content"][-1]
+    blocks = [*body.get("system", ()), *body.get("toolConfig", {}).get("tools", ())]
+    blocks += [block for turn in body["messages"] for block in turn["content"]]
+    return "cachePoint" not in last and sum("cachePoint" in block for block in blocks) < 4
 
 
 _COUNTED = ("messages", "system", "toolConfig", "additionalModelRequestFields")
@@ -127,19 +137,21 @@ def _reasoning(config: Body, request: ChatCompletionRequest, family: Family, not
 
 
 def _by_effort(wish: Reasoning, family: Family, notes: Notes) -> Body:
-    if wish.effort is None:
-        return {}
+    if wish.effort is None and family.reasoning != "nova":
+        return {}  # they think without being told to
     if wish.effort == "none":
         if family.reasoning != "nova":
             notes.unsupported("reasoning.effort", "none", "the model always thinks", "Use low")
         return {}
-    effort = _THREE_EFFORTS[wish.effort]
-    if effort != wish.effort:
+    effort = _THREE_EFFORTS[wish.effort or "medium"]
+    if effort != (wish.effort or "medium"):
         notes.warn("effort", f"effort {wish.effort} was sent as {effort}: the model has three",
                    field="reasoning.effort")  # fmt: skip
     match family.reasoning:
         case "openai":
             return {"reasoning_effort": effort}
+        case "qwen":
+            return {"reasoning_config": effort}
         case "level":
             return {"reasoning": {"effort": effort}}
         case "nova":
@@ -184,7 +196,12 @@ def _tools(
         else:
             notes.warn("tools_of_history", f"{', '.join(used)} were declared again: the wire "
                        "refuses a history with calls otherwise", field="tools")  # fmt: skip
-            tools = [Tool(name=name, description="No longer in use.") for name in used]
+            tools = [
+                OpaqueTool(provider=notes.target.provider, data={"systemTool": {"name": name}})
+                if is_service
+                else Tool(name=name, description="No longer in use.")
+                for name, is_service in used.items()
+            ]
     if not family.tools:
         notes.refuse("tools", len(tools), "the model takes no tools", "Use another model")
     entries: list[Body] = []
@@ -202,14 +219,10 @@ def _tools(
     return config
 
 
-def _used(turns: list[Body]) -> list[str]:
-    names = [
-        block["toolUse"]["name"]
-        for turn in turns
-        for block in turn["content"]
-        if "toolUse" in block
-    ]
-    return list(dict.fromkeys(names))
+def _used(turns: list[Body]) -> dict[str, bool]:
+    """The tools that a history speaks of, and whether the service makes their calls itself."""
+    calls = [block["toolUse"] for turn in turns for block in turn["content"] if "toolUse" in block]
+    return {call["name"]: call.get("type") == "server_tool_use" for call in calls}
 
 
 def _tool(tool: Tool | OpaqueTool, path: str, family: Family, notes: Notes) -> list[Body]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from aisopod.codecs.codec import UNREADABLE
 from aisopod.errors import (
     AuthenticationError,
     BadRequestError,
@@ -103,7 +104,7 @@ _TEXTS: tuple[tuple[re.Pattern[str], type[ProviderError], str], ...] = (
 def decode_error(status: int | None, headers: Mapping[str, str], body: bytes) -> ProviderError:
     """The error of a refused request, or of an exception inside a stream (status None)."""
     kind, told = _read(headers, body)
-    text = _message(told) or _fallback(status, body)
+    text = _message(told) or (kind if status is None and kind else _fallback(status, body))
     if status is None and isinstance(told.get("originalStatusCode"), int):
         status = told["originalStatusCode"]
     if told.get("originalMessage"):
@@ -137,7 +138,7 @@ def _read(headers: Mapping[str, str], body: bytes) -> tuple[str, dict[str, Any]]
     """The exception's type, and what stands beside it."""
     try:
         value = msgspec.json.decode(body) if body else {}
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         value = {}
     told: dict[str, Any] = value if isinstance(value, dict) else {}
     kind = headers.get("x-amzn-errortype") or told.get("__type") or told.get("code") or ""

@@ -11,9 +11,9 @@ import msgspec
 
 from aisopod.codecs.anthropic_messages import families as anthropic
 
-__all__ = ["Family", "bare_name", "family_of"]
+__all__ = ["Family", "bare_name", "family_of", "without_geography"]
 
-Reasoning = Literal["anthropic", "openai", "nova", "level", "always"]
+Reasoning = Literal["anthropic", "openai", "nova", "qwen", "level", "always"]
 
 
 class Family(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,6 +62,8 @@ _FAMILIES: dict[str, Family] = {
     "cohere.command": _UNFORCED,
     "deepseek": msgspec.structs.replace(_UNFORCED, reasoning="always"),
     "meta.llama": _UNFORCED,
+    "meta.llama3-2-11b": Family(forced_tool=False),
+    "meta.llama3-2-90b": Family(forced_tool=False),
     "meta.llama4": Family(forced_tool=False),
     "meta.llama2": _PLAIN,
     "meta.llama3-8b": msgspec.structs.replace(_PLAIN, system=True),
@@ -71,7 +73,7 @@ _FAMILIES: dict[str, Family] = {
     "mistral.mistral-7b": _PLAIN,
     "openai.gpt-oss": Family(reasoning="openai", images=False, documents=False),
     "openai.gpt": Family(reasoning="level"),
-    "qwen": Family(reasoning="openai"),
+    "qwen": Family(reasoning="qwen"),
     "writer": Family(images=False, result_status=False),
     "xai": Family(reasoning="level"),
 }
@@ -83,8 +85,13 @@ def bare_name(model: str) -> str:
 
     https://docs.aws.amazon.com/bedrock/latest/userguide/cross-region-inference.html
     """
-    name = _GEOGRAPHY.sub("", model.rpartition("/")[2].lower())
+    name = without_geography(model.rpartition("/")[2].lower())
     return re.sub(r"(-v\d+)?(:\d+\w*)*$", "", name)
+
+
+def without_geography(model: str) -> str:
+    """A model's id without the geography of an inference profile before it."""
+    return _GEOGRAPHY.sub("", model)
 
 
 @lru_cache(maxsize=256)

@@ -22,13 +22,16 @@ from aisopod.types import (
     TextPart,
     ThinkingPart,
     ToolCall,
+    sniff_media_type,
 )
 
 __all__ = ["cache_point", "encode_messages"]
 
+_MOST_POINTS = 4
+
 
 def encode_messages(
-    messages: list[Message], family: Family, notes: Notes
+    messages: list[Message], family: Family, notes: Notes, *, tool_marks: int = 0
 ) -> tuple[list[Block], list[Block]]:
     """The system blocks and the turns of a conversation.
 
@@ -42,7 +45,7 @@ def encode_messages(
     encoder = _Messages(messages, family, notes)
     for index, message in enumerate(messages):
         encoder.add(index, message)
-    return encoder.system, encoder.finished()
+    return encoder.system, encoder.finished(_MOST_POINTS - tool_marks)
 
 
 def cache_point(mark: CacheControl, notes: Notes) -> Block:
@@ -80,11 +83,11 @@ class _Messages:
             content = self._turns[-1]["content"]
             content += blocks
             if role == "user":
-                content.sort(key=lambda block: "toolResult" not in block)
+                self._turns[-1]["content"] = _results_first(content)
         else:
             self._turns.append({"role": role, "content": blocks})
 
-    def finished(self) -> list[Block]:
+    def finished(self, points: int) -> list[Block]:
         if not self._turns:
             raise InvalidRequestError(
                 "there is nothing to answer: this wire wants a turn with content beside the "
@@ -105,13 +108,35 @@ class _Messages:
                 "Put it into the user message",
             )  # fmt: skip
         self._trim_prefill()
+        self._limit_points(points)
         return self._turns
+
+    def _limit_points(self, points: int) -> None:
+        """The last marks of the messages count: each covers all that stands before it."""
+        room = points - sum("cachePoint" in block for block in self.system)
+        dropped = 0
+        for turn in reversed(self._turns):
+            kept = []
+            for block in reversed(turn["content"]):
+                if "cachePoint" in block:
+                    room -= 1
+                    if room < 0:
+                        dropped += 1
+                        continue
+                kept.append(block)
+            turn["content"] = kept[::-1]
+        if dropped:
+            self._notes.warn(
+                "cache_marks",
+                f"{dropped} cache marks were left out: the wire takes {_MOST_POINTS}",
+            )
 
     def _trim_prefill(self) -> None:
         last = self._turns[-1]
-        text = last["content"][-1].get("text") if last["role"] == "assistant" else None
+        block: Block = next((b for b in reversed(last["content"]) if "cachePoint" not in b), {})
+        text = block.get("text") if last["role"] == "assistant" else None
         if text is not None and text != text.rstrip():
-            last["content"][-1]["text"] = text.rstrip()
+            block["text"] = text.rstrip()
             self._notes.warn("trailing_space", "white space at the end of the prefill was removed")
 
     def _add_system(self, index: int, message: Message) -> None:
@@ -132,6 +157,9 @@ class _Messages:
     def _blocks(self, index: int, message: Message) -> list[Block]:
         if message.role == "tool":
             blocks = [self._result(index, message)]
+            # The wire has no place for a mark inside a result: it stands behind.
+            inside = (mark for part in message.parts if (mark := getattr(part, "cache", None)))
+            blocks = self._marked_end(blocks, next(inside, None))
         else:
             blocks = self._content(index, message)
         if any("document" in block for block in blocks) and not any("text" in b for b in blocks):
@@ -232,6 +260,9 @@ class _Messages:
 
     def _result(self, index: int, message: Message) -> Block:
         call_id = message.tool_call_id or ""
+        for position, part in enumerate(message.parts):
+            if isinstance(part, MediaPart):
+                self._check_film(part, f"messages[{index}].content[{position}]")
         content = [block for block in self._content(index, message) if "cachePoint" not in block]
         if not content:
             # An empty list is refused, and so is a text that shows nothing.
@@ -240,6 +271,34 @@ class _Messages:
             "toolUseId": self._ids.get(call_id, call_id),
             "content": content,
         }
-        if self._family.result_status and message.is_error:
+        if message.is_error and self._family.result_status:
             result["status"] = "error"
+        elif message.is_error:
+            self._notes.warn(
+                "result_status", "the model is not told by a field that the call failed",
+                index=index,
+            )  # fmt: skip
         return {"toolResult": result}
+
+    def _check_film(self, part: MediaPart, path: str) -> None:
+        media_type = part.media_type or sniff_media_type(part.data or b"") or ""
+        if not media_type.startswith("video/"):
+            self._notes.refuse(
+                path, media_type, "the result of a call holds no sound on this wire",
+                "Give a transcript, or send it in a user message",
+            )  # fmt: skip
+
+
+def _results_first(content: list[Block]) -> list[Block]:
+    """Results before everything else with nothing between them, and one cache point behind them."""
+    results: list[Block] = []
+    points: list[Block] = []
+    others: list[Block] = []
+    for before, block in zip([{}, *content], content, strict=False):
+        if "toolResult" in block:
+            results.append(block)
+        elif "cachePoint" in block and "toolResult" in before:
+            points = [block]
+        else:
+            others.append(block)
+    return [*results, *points, *others]

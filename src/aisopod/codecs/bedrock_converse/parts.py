@@ -15,6 +15,8 @@ __all__ = ["Block", "media_block"]
 
 Block = dict[str, Any]
 
+_ENDING = re.compile(r"\.[A-Za-z0-9]{1,5}$")
+
 _IMAGES = {"image/png": "png", "image/jpeg": "jpeg", "image/gif": "gif", "image/webp": "webp"}
 _DOCUMENTS = {
     "application/pdf": "pdf",
@@ -81,7 +83,7 @@ def _document(part: DocumentPart, path: str, names: set[str], notes: Notes) -> B
 
 def _name(wanted: str | None, names: set[str]) -> str:
     """Letters, digits, single spaces, hyphens and brackets: what the wire takes of a name."""
-    stem = (wanted or "document").rpartition(".")[0] or wanted or "document"
+    stem = _ENDING.sub("", wanted or "") or "document"
     clean = re.sub(r"[^a-zA-Z0-9()\[\]-]+", " ", stem).strip()[:180] or "document"
     name, number = clean, 1
     while name in names:

@@ -15,14 +15,15 @@ import msgspec
 from aisopod.codecs.anthropic_messages import codec as anthropic
 from aisopod.codecs.anthropic_messages.decode import MessagesDecoder
 from aisopod.codecs.bedrock_converse.errors import decode_error, rate_limits
-from aisopod.codecs.codec import Codec, Encoded, Target
+from aisopod.codecs.codec import UNREADABLE, Codec, Encoded, Target
 from aisopod.errors import ProtocolError
 from aisopod.framing import EventStreamFraming
-from aisopod.types import ChatCompletionChunk, ChatCompletionRequest
+from aisopod.types import ChatCompletionChunk, ChatCompletionRequest, MessageDelta
 
 __all__ = ["codec"]
 
 _VERSION = "bedrock-2023-05-31"
+_METRICS = "amazon-bedrock-invocationMetrics"
 
 
 class _Chunk(msgspec.Struct, gc=False):
@@ -52,7 +53,7 @@ def encode(request: ChatCompletionRequest, target: Target) -> Encoded:
     body.setdefault("anthropic_version", _VERSION)
     betas = _betas(encoded.headers)
     if betas:
-        body["anthropic_beta"] = [*body.get("anthropic_beta", ()), *betas]
+        body["anthropic_beta"] = list(dict.fromkeys([*body.get("anthropic_beta", ()), *betas]))
     return Encoded(body=msgspec.json.encode(body), warnings=encoded.warnings)
 
 
@@ -84,10 +85,24 @@ class InvokeDecoder:
         try:
             event = _decode_event(frame)
             if event.chunk is not None:
-                return self._inner.feed(binascii.a2b_base64(event.chunk.bytes))
-        except (msgspec.DecodeError, UnicodeDecodeError, binascii.Error, ValueError) as error:
+                return self._with_metrics(binascii.a2b_base64(event.chunk.bytes))
+            kind = next(iter(msgspec.json.decode(frame, type=dict[str, Any])), "")
+        except (*UNREADABLE, ValueError) as error:
             raise ProtocolError(str(error), dialect="bedrock_invoke", frame=frame) from error
-        raise decode_error(None, {}, frame)
+        if kind == "error" or kind.endswith("Exception"):
+            raise decode_error(None, {}, frame)
+        return None
+
+    def _with_metrics(self, inner: bytes) -> ChatCompletionChunk | None:
+        """The inner event's chunk; the last one brings the service's own figures."""
+        chunk = self._inner.feed(inner)
+        if not self._inner.done or _METRICS.encode() not in inner:
+            return chunk
+        told = msgspec.json.decode(inner, type=dict[str, Any])
+        told = {name: told[name] for name in told if name == _METRICS}
+        if chunk is None:
+            chunk = ChatCompletionChunk(id="", model="", delta=MessageDelta())
+        return msgspec.structs.replace(chunk, metadata={**(chunk.metadata or {}), **told})
 
     def close(self) -> ChatCompletionChunk | None:
         """The body has ended.

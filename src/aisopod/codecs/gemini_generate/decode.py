@@ -5,12 +5,11 @@ until a part of another kind, or one with a signature. No event says that the st
 """
 
 import base64
-import binascii
 from typing import Any
 
 import msgspec
 
-from aisopod.codecs.codec import Target
+from aisopod.codecs.codec import UNREADABLE, Target
 from aisopod.codecs.gemini_generate.calls import Calls
 from aisopod.codecs.gemini_generate.errors import blocked_error, decode_error
 from aisopod.codecs.gemini_generate.schema import Blob, Candidate, Piece, Response, Usage
@@ -36,7 +35,6 @@ __all__ = ["GenerateDecoder", "decode"]
 _DIALECT = "gemini_generate"
 _EMPTY = MessageDelta()
 _BOUNDARY = TextPart(text="")
-_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)
 
 _decode_piece = msgspec.json.Decoder(Piece).decode
 _decode_response = msgspec.json.Decoder(Response).decode
@@ -115,7 +113,7 @@ class GenerateDecoder:
         if self._started:
             try:
                 piece = _decode_piece(frame)
-            except _UNREADABLE:
+            except UNREADABLE:
                 return self._read(frame)
             candidate = piece.candidates[0] if len(piece.candidates) == 1 else None
             if candidate is not None and candidate.index == 0:
@@ -151,7 +149,7 @@ class GenerateDecoder:
         """Everything but the common piece of text."""
         try:
             response = _decode_response(frame)
-        except _UNREADABLE as error:
+        except UNREADABLE as error:
             raise _unreadable(str(error), frame) from error
         if response.error is not None:
             raise decode_error(None, {}, frame)
@@ -275,7 +273,7 @@ def _as_parts(part: WirePart, provider: str) -> list[Part]:
 def _image(blob: Blob, signature: str | None, provider: str, frame: bytes) -> ImagePart:
     try:
         data = base64.b64decode(blob.data, validate=True)
-    except binascii.Error as error:
+    except ValueError as error:  # characters that are no base64, or no ASCII
         raise _unreadable(f"an image is no base64: {error}", frame) from error
     return ImagePart(
         data=data,
@@ -322,7 +320,7 @@ def decode(body: bytes, target: Target) -> list[ChatCompletionChunk]:
     """
     try:
         value = _decode_any(body)
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise _unreadable(str(error), body) from error
     events = value if isinstance(value, list) else [value]
     decoder = GenerateDecoder(target)

@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from aisopod.codecs.codec import Encoded, Notes, Target
+from aisopod.codecs.extra import merged
 from aisopod.codecs.gemini_generate.families import Family, family_of
 from aisopod.codecs.gemini_generate.json_schema import openapi_schema, plain_schema
 from aisopod.codecs.gemini_generate.messages import encode_messages
@@ -56,17 +57,12 @@ def encode(request: ChatCompletionRequest, target: Target) -> Encoded:
         body["generationConfig"] = config
     _tools(body, request, family, quirks, notes)
     _rest(body, request, quirks, notes)
-    _merge_extra(body, request)
+    body = merged(body, request.extra)
+    _check_cached(body)
     return Encoded(body=encode_json(body, notes), warnings=notes.warnings)
 
 
-def _merge_extra(body: Body, request: ChatCompletionRequest) -> None:
-    """What the user added, inside the objects that are there."""
-    for name, value in request.extra.items():
-        old = body.get(name)
-        body[name] = (
-            {**old, **value} if isinstance(old, dict) and isinstance(value, dict) else value
-        )
+def _check_cached(body: Body) -> None:
     if "cachedContent" in body:
         taken = [name for name in ("systemInstruction", "tools", "toolConfig") if name in body]
         if taken:

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from aisopod.codecs.codec import UNREADABLE
 from aisopod.errors import (
     AuthenticationError,
     BadRequestError,
@@ -164,7 +165,7 @@ def _read(body: bytes) -> dict[str, Any]:
     """The error object; an unfinished stream has it in a list."""
     try:
         whole = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         return {}
     if isinstance(whole, list):
         whole = next((entry for entry in whole if isinstance(entry, dict) and "error" in entry), {})

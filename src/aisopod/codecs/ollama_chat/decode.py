@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from aisopod.codecs.codec import Target
+from aisopod.codecs.codec import UNREADABLE, Target
 from aisopod.codecs.ollama_chat.errors import decode_error
 from aisopod.codecs.ollama_chat.schema import Chunk, Message, ToolCall
 from aisopod.errors import ProtocolError, StreamInterruptedError
@@ -58,7 +58,7 @@ class ChatDecoder:
         """
         try:
             chunk = _decode_chunk(frame)
-        except msgspec.DecodeError as error:
+        except UNREADABLE as error:
             raise ProtocolError(str(error), dialect=_DIALECT, frame=frame) from error
         message = chunk.message
         if (

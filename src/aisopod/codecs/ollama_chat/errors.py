@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from aisopod.codecs.codec import UNREADABLE
 from aisopod.errors import (
     AuthenticationError,
     BadRequestError,
@@ -86,7 +87,7 @@ def decode_error(status: int | None, headers: Mapping[str, str], body: bytes) ->
 def _read(body: bytes) -> tuple[dict[str, Any], str]:
     try:
         whole = msgspec.json.decode(body)
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return {}, body[:200].decode("utf-8", "replace").strip()
     if not isinstance(whole, dict):
         return {}, ""

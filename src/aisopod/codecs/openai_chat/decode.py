@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from aisopod.codecs.codec import Target
+from aisopod.codecs.codec import UNREADABLE, Target
 from aisopod.codecs.openai_chat.errors import decode_error, is_failure
 from aisopod.codecs.openai_chat.lenient import parse, read_leniently
 from aisopod.codecs.openai_chat.pieces import CallTracker, Keeper, reasoning_text
@@ -94,7 +94,7 @@ class ChatDecoder:
         if self._started and self._misses < _MISSES:
             try:
                 plain = _decode_plain(frame)
-            except msgspec.DecodeError:
+            except UNREADABLE:
                 self._misses += 1
             else:
                 if len(plain.choices) == 1:
@@ -110,7 +110,7 @@ class ChatDecoder:
         """Any frame but the terminator."""
         try:
             chunk = _decode_chunk(frame)
-        except msgspec.DecodeError:
+        except UNREADABLE:
             chunk = read_leniently(frame)
         choices = chunk.choices
         if choices and self._started and len(choices) == 1:
@@ -262,7 +262,7 @@ class ChatDecoder:
         """A plain body, as chunks that fold to what its stream would."""
         try:
             whole = _decode_chunk(body)
-        except msgspec.DecodeError:
+        except UNREADABLE:
             whole = read_leniently(body)
         _raise_failure(whole, body)
         if whole.choices is None:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from aisopod.codecs.codec import UNREADABLE
 from aisopod.errors import (
     AuthenticationError,
     BadRequestError,
@@ -180,7 +181,7 @@ def is_failure(value: Any) -> bool:  # noqa: ANN401 - any JSON value
 def _read(body: bytes, status: int | None) -> _Report:
     try:
         value = msgspec.json.decode(body)
-    except msgspec.DecodeError:
+    except UNREADABLE:
         value = None
     if isinstance(value, list) and value:  # Gemini's compatible endpoint wraps it in a list
         value = value[0]

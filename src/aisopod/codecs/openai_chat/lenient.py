@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from aisopod.codecs.codec import UNREADABLE
 from aisopod.codecs.openai_chat.schema import Chunk
 from aisopod.errors import ProtocolError
 
@@ -21,7 +22,7 @@ def parse(frame: bytes) -> Any:  # noqa: ANN401 - any JSON value
     """
     try:
         return _decode_any(frame)
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise ProtocolError(
             f"a frame is not JSON ({error})", dialect=_DIALECT, frame=frame
         ) from error

@@ -4,6 +4,7 @@ from urllib.parse import quote
 
 from aisopod.codecs.bedrock_converse import codec
 from aisopod.codecs.bedrock_converse.encode import count_body
+from aisopod.codecs.bedrock_converse.families import without_geography
 from aisopod.providers.bedrock.listing import join, parse_count, parse_models, parse_profiles
 from aisopod.providers.bedrock.platform import platform
 from aisopod.providers.bedrock.signing import authorize
@@ -36,7 +37,11 @@ host = Host(
         join=join,
     ),
     token_counting=TokenCounting(
-        path="/model/{model}/count-tokens", encode=count_body, parse=parse_count
+        path="/model/{model}/count-tokens",
+        encode=count_body,
+        parse=parse_count,
+        # Tokens are counted for models, not for the profiles that call them.
+        model=without_geography,
     ),
     token_variables=("AWS_BEARER_TOKEN_BEDROCK",),
     authorize=authorize,

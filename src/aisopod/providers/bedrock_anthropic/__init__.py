@@ -5,6 +5,7 @@ For what Converse does not hand on: Anthropic's beta features, server tools, exa
 
 import msgspec
 
+from aisopod.codecs.bedrock_converse.families import without_geography
 from aisopod.codecs.bedrock_invoke import codec, count_body
 from aisopod.providers.bedrock.host import host as bedrock
 from aisopod.providers.bedrock.listing import join, parse_count
@@ -35,6 +36,10 @@ host = msgspec.structs.replace(
     stream_path="/model/{model}/invoke-with-response-stream",
     listing=bedrock.listing and msgspec.structs.replace(bedrock.listing, join=join_anthropic),
     token_counting=TokenCounting(
-        path="/model/{model}/count-tokens", encode=count_body, parse=parse_count
+        path="/model/{model}/count-tokens",
+        encode=count_body,
+        parse=parse_count,
+        # Tokens are counted for models, not for the profiles that call them.
+        model=without_geography,
     ),
 )
