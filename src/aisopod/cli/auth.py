@@ -42,7 +42,13 @@ def auth() -> None:
 )
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Where to be sent back to.")
 @click.option("--project", help="The project that pays (x-goog-user-project).")
-@click.option("--timeout", type=float, default=300.0, show_default=True, help="Seconds to wait.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(0, min_open=True),
+    default=300.0,
+    show_default=True,
+    help="Seconds to wait.",
+)
 def login(  # noqa: PLR0917 - click passes options as arguments
     provider: str,
     client_secrets: str | None,
@@ -58,7 +64,7 @@ def login(  # noqa: PLR0917 - click passes options as arguments
     if client_secrets:
         client = read_client_secrets(client_secrets)
     elif client_id:
-        client = client_config(client_id, os.environ.get(client_secret_env or "", ""))
+        client = client_config(client_id, _secret(client_secret_env))
     else:
         raise click.UsageError(
             "an application to log in with is needed: --client-secrets FILE, of a client of the "
@@ -79,6 +85,15 @@ def login(  # noqa: PLR0917 - click passes options as arguments
     click.echo(f"Logged in. The login is kept in {store.place()}.", err=True)
 
 
+def _secret(variable: str | None) -> str:
+    if variable is None:
+        return ""
+    found = os.environ.get(variable, "").strip()
+    if not found:
+        raise ConfigurationError(f"--client-secret-env names {variable}, which is not set")
+    return found
+
+
 def _ask() -> str:
     click.echo("Paste the address at which the browser ended:", err=True)
     return sys.stdin.readline()
@@ -89,14 +104,22 @@ def _ask() -> str:
 def logout(provider: str) -> None:
     """Forget the login of PROVIDER, here and there."""
     store = _store(provider)
-    found = store.load()
-    if found is None:
+    if not store.exists():
         raise ConfigurationError(f"there is no login of {provider}")
-    problem = revoke(found)
+    problem = _revoked(store)
     with store.lock():
         store.delete()
     told = "and revoked" if problem is None else f"but could not be revoked there: {problem}"
     click.echo(f"The login is forgotten here, {told}.", err=True)
+
+
+def _revoked(store: LoginStore) -> str | None:
+    """What went wrong, in words: what cannot be read or revoked can be forgotten all the same."""
+    try:
+        found = store.load()
+    except ConfigurationError as error:
+        return str(error)
+    return revoke(found) if found is not None else "the keyring does not hold it any more"
 
 
 @auth.command()

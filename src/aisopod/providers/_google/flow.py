@@ -3,11 +3,13 @@
 Source: https://developers.google.com/identity/protocols/oauth2/native-app, RFC 8252 and RFC 7636.
 """
 
+import contextlib
 import errno
+import logging
+import threading
 import time
 import webbrowser
-from collections.abc import Callable, Mapping
-from datetime import UTC
+from collections.abc import Callable, Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any, ClassVar, cast
@@ -16,6 +18,7 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 
 from aisopod.errors import AuthenticationError, ConfigurationError, ConnectError
+from aisopod.providers._google.places import checked
 from aisopod.providers._google.store import Login, missing_extra
 
 __all__ = ["SCOPES", "client_config", "log_in", "read_client_secrets"]
@@ -118,19 +121,21 @@ def log_in(
         from google_auth_oauthlib.flow import Flow
     except ImportError:
         raise missing_extra() from None
+    if quota_project:
+        checked("project", quota_project)
     flow = Flow.from_client_config(client, scopes=list(scopes), autogenerate_code_verifier=True)
     server = _Server(port) if ask is None else None
     try:
         bound = server.server_port if server is not None else port or 8085
         flow.redirect_uri = f"http://{_HOST}:{bound}/"
-        link, state = flow.authorization_url(access_type="offline", prompt="consent")
+        link, state = _link(flow)
         show(link)
         if server is not None:
             if open_browser:
                 webbrowser.open(link)
             answer = server.wait(timeout)
         else:
-            answer = _query(ask() if ask is not None else "")
+            answer = _pasted(ask() if ask is not None else "")
     finally:
         if server is not None:
             server.server_close()
@@ -139,8 +144,32 @@ def log_in(
     return _login(flow, client["installed"], quota_project)
 
 
+def _link(flow: Any) -> tuple[str, str]:  # noqa: ANN401 - the library has no types
+    from oauthlib.oauth2 import InsecureTransportError
+
+    try:
+        link, state = flow.authorization_url(access_type="offline", prompt="consent")
+    except InsecureTransportError:
+        raise ConfigurationError("the application's auth_uri must begin with https") from None
+    return link, state
+
+
 def _query(address: str) -> dict[str, str]:
-    return {name: values[0] for name, values in parse_qs(urlsplit(address.strip()).query).items()}
+    try:
+        query = parse_qs(urlsplit(address.strip()).query)
+    except ValueError:
+        return {}
+    return {name: values[0] for name, values in query.items()}
+
+
+def _pasted(address: str) -> dict[str, str]:
+    query = _query(address)
+    if not query.keys() & {"code", "error"}:
+        raise AuthenticationError(
+            "what was pasted is not the address at which a login ends: log in again, and paste "
+            f"the whole address, which begins with http://{_HOST}"
+        )
+    return query
 
 
 def _code(answer: Mapping[str, str], state: str) -> str:
@@ -161,7 +190,8 @@ def _fetch(flow: Any, code: str) -> None:  # noqa: ANN401 - the library has no t
 
     failure: AuthenticationError | ConnectError
     try:
-        flow.fetch_token(code=code)
+        with _unlogged("requests_oauthlib"):
+            flow.fetch_token(code=code)
     except OAuth2Error as error:
         # Its own text may hold what was sent.
         failure = AuthenticationError(f"the code was not taken ({error.error}): log in again")
@@ -175,22 +205,45 @@ def _fetch(flow: Any, code: str) -> None:  # noqa: ANN401 - the library has no t
     raise failure
 
 
+@contextlib.contextmanager
+def _unlogged(library: str) -> Iterator[None]:
+    """Keep quiet a library that logs bodies, and with them the code and the tokens."""
+    here = threading.get_ident()
+
+    def is_anothers(record: logging.LogRecord) -> bool:  # noqa: ARG001
+        return threading.get_ident() != here
+
+    # A filter holds for what a logger is told itself, not for those below it.
+    loggers = [
+        logger
+        for name, logger in logging.root.manager.loggerDict.items()
+        if isinstance(logger, logging.Logger) and f"{name}.".startswith(f"{library}.")
+    ]
+    for logger in loggers:
+        logger.addFilter(is_anothers)
+    try:
+        yield
+    finally:
+        for logger in loggers:
+            logger.removeFilter(is_anothers)
+
+
 def _login(flow: Any, client: Mapping[str, Any], quota_project: str | None) -> Login:  # noqa: ANN401
-    credentials = flow.credentials
-    if not credentials.refresh_token:
+    # Not flow.credentials, which fails where the answer does not tell how long the token holds.
+    answer = flow.oauth2session.token
+    if not answer.get("refresh_token"):
         raise AuthenticationError(
             "the answer holds no refresh token: take aisopod's access away at "
             "https://myaccount.google.com/permissions and log in again"
         )
-    expiry = credentials.expiry
     return Login(
         client_id=client["client_id"],
         client_secret=client["client_secret"],
-        refresh_token=credentials.refresh_token,
-        token=credentials.token,
-        expiry=expiry.replace(tzinfo=UTC).timestamp() if expiry else time.time(),
+        refresh_token=answer["refresh_token"],
+        token=answer["access_token"],
+        expiry=answer.get("expires_at", time.time()),
         token_uri=client["token_uri"],
-        scopes=list(credentials.scopes or ()),
+        scopes=list(flow.oauth2session.scope or ()),
         quota_project=quota_project,
     )
 
@@ -232,6 +285,9 @@ class _Server(HTTPServer):
             raise ConfigurationError(
                 f"port {port} {reason}: choose another with --port, or leave it out"
             ) from None
+
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401
+        """Say nothing: a browser that hangs up is no fault, and ends nothing."""
 
     def wait(self, timeout: float) -> dict[str, str]:
         """The query with which the browser came back."""

@@ -1,7 +1,6 @@
 """How the Gemini API and Vertex AI find credentials, project and location."""
 
 import os
-import re
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 import msgspec
 
 from aisopod.errors import ConfigurationError, MissingCredentialError
+from aisopod.providers._google.places import checked
 from aisopod.providers._google.sources import AdcSource, LoginSource
 from aisopod.providers._google.store import LoginStore
 from aisopod.providers.host import CredentialSource, Platform
@@ -21,7 +21,7 @@ _PROJECTS = ("GOOGLE_CLOUD_PROJECT", "GCLOUD_PROJECT")
 _LOCATIONS = ("GOOGLE_CLOUD_LOCATION", "GOOGLE_CLOUD_REGION")
 # https://cloud.google.com/vertex-ai/generative-ai/docs/learn/locations
 _MULTI_REGIONS = frozenset({"us", "eu"})
-_WORD = re.compile(r"[a-z0-9][a-z0-9.:-]{0,99}")
+_CHOICES = ("adc", "login")
 
 
 def _gemini_present(environ: Mapping[str, str], folder: Path) -> bool:  # noqa: ARG001
@@ -38,7 +38,7 @@ def _gemini_open(options: Mapping[str, str], folder: Path) -> CredentialSource:
     Raises:
         MissingCredentialError: there is neither.
     """
-    if options.get("credentials") == "adc" or options.get("credentials_file"):
+    if _choice(options) == "adc" or options.get("credentials_file"):
         return AdcSource(options.get("credentials_file"))
     store = LoginStore(folder, "gemini")
     if store.exists():
@@ -84,9 +84,8 @@ def _vertex_settle(options: Mapping[str, str]) -> Mapping[str, str]:
             "Vertex AI needs a project: set GOOGLE_CLOUD_PROJECT, or providers.vertex.options.project"
         )
     location = options.get("location") or _first(environ, _LOCATIONS) or "global"
-    for name, value in (("project", project), ("location", location)):
-        if not _WORD.fullmatch(value):
-            raise ConfigurationError(f"vertex: {value!r} is no {name} of Google Cloud")
+    checked("project", project)
+    checked("location", location)
     return {
         "base_url": _vertex_url(location), **options, "project": project, "location": location
     }  # fmt: skip
@@ -106,7 +105,7 @@ def _vertex_open(options: Mapping[str, str], folder: Path) -> CredentialSource:
     Raises:
         MissingCredentialError: the login that is asked for is not there.
     """
-    if options.get("credentials") != "login":
+    if _choice(options) != "login":
         return AdcSource(options.get("credentials_file"))
     store = LoginStore(folder, "gemini")
     if store.exists():
@@ -120,6 +119,16 @@ vertex_platform = Platform(
     open=_vertex_open,
     choices=("credentials", "credentials_file"),
 )
+
+
+def _choice(options: Mapping[str, str]) -> str:
+    found = options.get("credentials", "")
+    if found and found not in _CHOICES:
+        raise ConfigurationError(
+            f'the option credentials is {found!r}: it can be "adc", for Application Default '
+            'Credentials, or "login", for the login of `aisopod auth login gemini`'
+        )
+    return found
 
 
 def _first(environ: Mapping[str, str], names: tuple[str, ...]) -> str:

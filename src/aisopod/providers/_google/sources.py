@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,8 @@ __all__ = ["AdcSource", "LoginSource"]
 _SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 # A token is renewed this long before its end, in seconds: requests last, and clocks differ.
 _EARLY_SECONDS = 300.0
+# Of one answer; with the library's two retries it is less than what others wait for the lock.
+_SERVICE_SECONDS = 15.0
 
 
 class LoginSource:
@@ -200,21 +203,45 @@ def _of_file(file: Path) -> Any:  # noqa: ANN401 - the library has no types
 
 def _refresh(credentials: Any, remedy: str) -> None:  # noqa: ANN401 - the library has no types
     """Have a new token; the library's errors as ours."""
-    from google.auth.exceptions import GoogleAuthError, TransportError
-    from google.auth.transport.requests import Request
-
+    try:
+        from google.auth.exceptions import GoogleAuthError, TransportError
+        from google.auth.transport.requests import Request
+    except ImportError:
+        raise missing_extra() from None
+    statuses: list[int] = []
     failure: AisopodError
     try:
-        credentials.refresh(Request())
+        credentials.refresh(_noted(Request(), statuses))
     except TransportError as error:
         kind = type(error.args[0]).__name__ if error.args else type(error).__name__
         failure = ConnectError(f"the token service could not be reached: {kind}")
     except GoogleAuthError as error:
-        failure = AuthenticationError(_reason(error) + remedy)
+        if error.retryable or (statuses and statuses[-1] >= 500):
+            failure = ConnectError("the token service fails" + _status(statuses))
+        else:
+            failure = AuthenticationError(_reason(error) + remedy)
+    except (TypeError, ValueError):
+        # The library takes the answer for an object without looking, such as a proxy's page.
+        failure = ConnectError("the token service's answer cannot be read" + _status(statuses))
     else:
         return
     # Outside of the handler: the library's error holds the answer, which may hold tokens.
     raise failure
+
+
+def _noted(request: Callable[..., Any], statuses: list[int]) -> Callable[..., Any]:
+    """The library's request, which does not wait for minutes, with the statuses put down."""
+
+    def asked(*arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - the library has no types
+        answer = request(*arguments, **{"timeout": _SERVICE_SECONDS, **options})
+        statuses.append(answer.status)
+        return answer
+
+    return asked
+
+
+def _status(statuses: list[int]) -> str:
+    return f": HTTP {statuses[-1]}" if statuses else ""
 
 
 def _reason(error: Exception) -> str:

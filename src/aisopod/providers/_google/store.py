@@ -2,9 +2,10 @@
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -14,6 +15,8 @@ __all__ = ["Login", "LoginStore", "missing_extra"]
 
 _SERVICE = "aisopod"
 _LOCK_SECONDS = 60.0
+
+_T = TypeVar("_T")
 
 
 class Login(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,6 +46,10 @@ class Login(msgspec.Struct, frozen=True, kw_only=True):
         """Without tokens and secrets."""
         return f"Login(client_id={self.client_id!r}, scopes={self.scopes})"
 
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        """The same for who prints prettily; the one that structs have shows every field."""
+        return [("client_id", self.client_id), ("scopes", self.scopes)]
+
 
 class LoginStore:
     """The one login of a provider.
@@ -62,7 +69,7 @@ class LoginStore:
 
     def place(self) -> str:
         """Where the login is, for people."""
-        if self._read_file() is None:
+        if self._is_in_keyring():
             return f"the system's keyring ({_SERVICE}, {self._name})"
         return str(self.file)
 
@@ -74,13 +81,9 @@ class LoginStore:
         """
         if not self.exists():
             return None
-        text = self._read_file()
+        text = self._read_keyring() if self._is_in_keyring() else self._read_file()
         if text is None:
-            keyring = _keyring()
-            secret = keyring.get_password(_SERVICE, self._name) if keyring else None
-            if secret is None:
-                return None
-            text = secret.encode()
+            return None
         try:
             return msgspec.json.decode(text, type=Login)
         except (msgspec.DecodeError, UnicodeDecodeError):
@@ -90,22 +93,31 @@ class LoginStore:
             ) from None
 
     def save(self, login: Login) -> None:
-        """Keep a login, in place of the one before."""
+        """Keep a login, in place of the one before.
+
+        Raises:
+            ConfigurationError: it cannot be written; the one before is still there.
+        """
         text = msgspec.json.encode(login)
         keyring = _keyring()
         if keyring is not None:
-            keyring.set_password(_SERVICE, self._name, text.decode())
+            secret = text.decode()
+            _asked(keyring, lambda: keyring.set_password(_SERVICE, self._name, secret))
             # What tells, without asking the keyring, that there is one.
             text = b""
         self._write(text)
 
     def delete(self) -> bool:
-        """Forget the login; whether there was one."""
+        """Forget the login, readable or not; whether there was one.
+
+        Raises:
+            ConfigurationError: the keyring or the folder does not let it be deleted.
+        """
         found = self.exists()
-        if found and self._read_file() is None and (keyring := _keyring()) is not None:
+        if found and self._is_in_keyring() and (keyring := _keyring()) is not None:
             with contextlib.suppress(keyring.errors.PasswordDeleteError):
-                keyring.delete_password(_SERVICE, self._name)
-        with contextlib.suppress(FileNotFoundError):
+                _asked(keyring, lambda: keyring.delete_password(_SERVICE, self._name))
+        with self._writing(), contextlib.suppress(FileNotFoundError):
             self.file.unlink()
         return found
 
@@ -114,49 +126,84 @@ class LoginStore:
         """Keep other processes from changing the login meanwhile; blocks.
 
         Raises:
-            ConfigurationError: another process holds it for too long.
+            ConfigurationError: another process holds it for too long, or it cannot be made.
         """
         try:
             from filelock import FileLock, Timeout
         except ImportError:
             raise missing_extra() from None
-        self._make_folder()
-        lock = FileLock(self.file.with_suffix(".lock"), timeout=_LOCK_SECONDS, mode=0o600)
+        with self._writing():
+            self._make_folder()
+            lock = FileLock(self.file.with_suffix(".lock"), timeout=_LOCK_SECONDS, mode=0o600)
+            try:
+                lock.acquire()
+            except Timeout:
+                raise ConfigurationError(
+                    f"{self.file}: another process has held its lock for {_LOCK_SECONDS:g} s"
+                ) from None
         try:
-            with lock:
-                yield
-        except Timeout:
-            raise ConfigurationError(
-                f"{self.file}: another process has held its lock for {_LOCK_SECONDS:g} s"
-            ) from None
+            yield
+        finally:
+            lock.release()
 
     def _make_folder(self) -> None:
         self.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
 
-    def _read_file(self) -> bytes | None:
-        """The file's text; None where it stands for an entry of the keyring."""
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
+            raise ConfigurationError(f"{self.file}: cannot be written: {reason}") from None
+
+    def _is_in_keyring(self) -> bool:
+        """An empty file stands for an entry of the keyring."""
+        try:
+            return self.file.stat().st_size == 0
+        except OSError:
+            return False
+
+    def _read_keyring(self) -> bytes | None:
+        keyring = _keyring()
+        if keyring is None:
+            raise ConfigurationError(
+                "the login is in the system's keyring, which cannot be had here: install "
+                f'"aisopod[keyring]", or call `aisopod auth login {self._name}` anew'
+            )
+        secret = _asked(keyring, lambda: keyring.get_password(_SERVICE, self._name))
+        return None if secret is None else secret.encode()
+
+    def _read_file(self) -> bytes:
         try:
             mode = self.file.stat().st_mode
             text = self.file.read_bytes()
         except OSError as error:
             reason = error.strerror or type(error).__name__
             raise ConfigurationError(f"{self.file}: cannot be read: {reason}") from None
-        if text and os.name == "posix" and mode & 0o077:
+        if os.name == "posix" and mode & 0o077:
             raise ConfigurationError(
                 f"{self.file}: others can read this login: `chmod 600 {self.file}`, or log in anew"
             )
-        return text or None
+        return text
 
     def _write(self, text: bytes) -> None:
         """Whole or not at all, and never readable by others, not even for a moment."""
-        self._make_folder()
         fresh = self.file.with_suffix(f".{os.getpid()}.new")
-        with contextlib.suppress(FileNotFoundError):
-            fresh.unlink()
-        handle = os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-        with os.fdopen(handle, "wb") as file:
-            file.write(text)
-        fresh.replace(self.file)
+        with self._writing():
+            self._make_folder()
+            fresh.unlink(missing_ok=True)
+            handle = os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+            try:
+                with os.fdopen(handle, "wb") as file:
+                    file.write(text)
+                    file.flush()
+                    # Else the new name may outlive a power cut, and what is in the file may not:
+                    # an empty one would stand for an entry of the keyring.
+                    os.fsync(handle)
+                fresh.replace(self.file)
+            finally:
+                fresh.unlink(missing_ok=True)
 
 
 def _keyring() -> ModuleType | None:
@@ -169,6 +216,21 @@ def _keyring() -> ModuleType | None:
     if module in {"keyring.backends.fail", "keyring.backends.null"}:
         return None
     return keyring
+
+
+def _asked(keyring: ModuleType, act: Callable[[], _T]) -> _T:
+    """What the keyring says; its failures as ours, without its text, which may hold the login."""
+    failure: ConfigurationError
+    try:
+        return act()
+    except keyring.errors.PasswordDeleteError:
+        raise
+    except keyring.errors.KeyringError as error:
+        failure = ConfigurationError(
+            f"the system's keyring fails ({type(error).__name__}): unlock it, or set "
+            "PYTHON_KEYRING_BACKEND=keyring.backends.null.Keyring to keep logins in files"
+        )
+    raise failure
 
 
 def missing_extra() -> MissingDependencyError:
