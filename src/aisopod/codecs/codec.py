@@ -11,14 +11,22 @@ from aisopod.types import (
     ChatCompletionChunk,
     ChatCompletionRequest,
     OnUnsupported,
+    OpaquePart,
+    OpaqueTool,
     RateLimit,
     ResponseWarning,
 )
 
-__all__ = ["UNREADABLE", "Codec", "Decoder", "Encoded", "Notes", "Target"]
+__all__ = ["TOOL_CALL_CUT", "UNREADABLE", "Codec", "Decoder", "Encoded", "Notes", "Target"]
 
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What reading JSON raises: bytes that are no UTF-8 and absurd nesting are no errors of msgspec's own."""
+
+
+TOOL_CALL_CUT = ResponseWarning(
+    rule="tool_call_cut",
+    message="the answer was cut at its length limit: a tool call may be missing or incomplete",
+)
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
@@ -130,6 +138,24 @@ class Notes:
             field=field,
             value=value,
             remedy=remedy,
+        )
+
+    def own_tool(self, tool: OpaqueTool, path: str) -> dict[str, Any]:
+        """The entry of a provider's own tool.
+
+        Raises:
+            UnsupportedFeatureError: it is another provider's.
+        """
+        if tool.provider != self.target.provider:
+            self.refuse(path, tool.provider, "this is another provider's tool", "Leave it out")
+        return tool.data
+
+    def foreign_part(self, part: OpaquePart, index: int) -> None:
+        """Another provider's own part was left out."""
+        self.warn(
+            "foreign_part",
+            f"{part.provider}'s {part.kind} was left out: only that provider reads it",
+            index=index,
         )
 
     def warn(

@@ -114,9 +114,7 @@ def _tools(body: Body, request: ChatCompletionRequest, family: Family, notes: No
 
 def _tool(tool: Tool | OpaqueTool, path: str, notes: Notes) -> Body:
     if isinstance(tool, OpaqueTool):
-        if tool.provider != notes.target.provider:
-            notes.refuse(path, tool.provider, "this is another provider's tool", "Leave it out")
-        return tool.data
+        return notes.own_tool(tool, path)
     entry: Body = {"name": tool.name, "input_schema": {"type": "object", **tool.parameters}}
     if tool.description:
         entry["description"] = tool.description

@@ -9,6 +9,7 @@ from typing import Any
 from aisopod.codecs.arguments import arguments_object
 from aisopod.codecs.codec import Notes
 from aisopod.codecs.media import base64_of, is_data_url
+from aisopod.codecs.system import check_system
 from aisopod.codecs.tool_ids import fitted_ids
 from aisopod.errors import InvalidRequestError
 from aisopod.types import (
@@ -47,13 +48,9 @@ def encode_messages(messages: list[Message], notes: Notes) -> tuple[list[Block],
     ids = fitted_ids(messages, _ID, 64)
     for index, message in enumerate(messages):
         if message.role == "system":
-            if turns:
-                notes.warn(
-                    "system_hoisted",
-                    "a system message in mid-conversation was moved to the top",
-                    index=index,
-                )
-            system += _system(message, index, notes)
+            check_system(message, index, notes, hoisted=bool(turns))
+            content = _content(message, index, notes)
+            system += _marked_end(content, message, notes)
             continue
         blocks = _blocks(message, index, ids, notes)
         if not blocks:
@@ -87,19 +84,6 @@ def _blocks(message: Message, index: int, ids: dict[str, str], notes: Notes) -> 
     else:
         blocks = _content(message, index, notes, message.tool_calls, ids)
     return _marked_end(blocks, message, notes)
-
-
-def _system(message: Message, index: int, notes: Notes) -> list[Block]:
-    """The wire's system is text; what else stands there is not quietly lost."""
-    for position, part in enumerate(message.parts):
-        if isinstance(part, ImagePart | DocumentPart | MediaPart):
-            notes.refuse(
-                f"messages[{index}].content[{position}]",
-                type(part).__name__,
-                "a system message takes text only",
-                "Put it into a user message",
-            )
-    return _marked_end(_content(message, index, notes), message, notes)
 
 
 def _marked_end(blocks: list[Block], message: Message, notes: Notes) -> list[Block]:
@@ -150,11 +134,7 @@ def _part(part: Part, message: Message, index: int, path: str, notes: Notes) -> 
         case OpaquePart():
             if part.provider == notes.target.provider:
                 return dict(part.data)
-            notes.warn(
-                "foreign_part",
-                f"{part.provider}'s {part.kind} was left out: only that provider reads it",
-                index=index,
-            )
+            notes.foreign_part(part, index)
     return None
 
 

@@ -20,7 +20,7 @@ from aisopod.codecs.bedrock_converse.schema import (
     ReasoningText,
     Usage,
 )
-from aisopod.codecs.codec import UNREADABLE, Target
+from aisopod.codecs.codec import TOOL_CALL_CUT, UNREADABLE, Target
 from aisopod.errors import ProtocolError, StreamInterruptedError
 from aisopod.types import (
     ChatCompletionChunk,
@@ -56,15 +56,11 @@ _FINISH: dict[str, FinishReason] = {
     "malformed_model_output": "error",
     "malformed_tool_use": "error",
 }
-# `p` pads events so that their length tells nothing of the text.
 _OWN_KINDS = ("reasoningContent", "toolResult", "image", "toolUse")
 _KNOWN_DELTAS = frozenset(Delta.__struct_fields__)
+# It pads events so that their length tells nothing of the text.
 _PADDING = "p"
 _READ_OF_PLAIN = frozenset({"output", "stopReason", "usage", _PADDING})
-_CUT = ResponseWarning(
-    rule="tool_call_cut",
-    message="the answer was cut at its length limit: a tool call may be missing or incomplete",
-)
 
 
 _UNCOUNTED = ResponseWarning(
@@ -190,7 +186,7 @@ class ConverseDecoder:
         finish = _FINISH.get(reason, "other")
         warnings = None
         if self._calls:
-            warnings = [_CUT] if finish == "length" else None
+            warnings = [TOOL_CALL_CUT] if finish == "length" else None
             finish = "tool_calls"
         told = _decode_object(frame)["messageStop"]
         fields = told.get("additionalModelResponseFields")

@@ -9,7 +9,7 @@ import msgspec
 
 from aisopod.codecs.anthropic_messages.thinking import encode_thinking
 from aisopod.codecs.bedrock_converse.families import Family, family_of
-from aisopod.codecs.bedrock_converse.messages import cache_point, encode_messages
+from aisopod.codecs.bedrock_converse.messages import MOST_CACHE_POINTS, cache_point, encode_messages
 from aisopod.codecs.codec import Encoded, Notes, Target
 from aisopod.codecs.extra import merged
 from aisopod.codecs.text import encode_json
@@ -72,7 +72,10 @@ def _has_room(body: Body) -> bool:
     last = body["messages"][-1]["content"][-1]
     blocks = [*body.get("system", ()), *body.get("toolConfig", {}).get("tools", ())]
     blocks += [block for turn in body["messages"] for block in turn["content"]]
-    return "cachePoint" not in last and sum("cachePoint" in block for block in blocks) < 4
+    return (
+        "cachePoint" not in last
+        and sum("cachePoint" in block for block in blocks) < MOST_CACHE_POINTS
+    )
 
 
 _COUNTED = ("messages", "system", "toolConfig", "additionalModelRequestFields")
@@ -227,9 +230,7 @@ def _used(turns: list[Body]) -> dict[str, bool]:
 
 def _tool(tool: Tool | OpaqueTool, path: str, family: Family, notes: Notes) -> list[Body]:
     if isinstance(tool, OpaqueTool):
-        if tool.provider != notes.target.provider:
-            notes.refuse(path, tool.provider, "this is another provider's tool", "Leave it out")
-        return [tool.data]
+        return [notes.own_tool(tool, path)]
     schema = {"type": "object", **tool.parameters}
     schema.pop("$schema", None)
     entry: Body = {"name": tool.name, "inputSchema": {"json": schema}}

@@ -9,6 +9,7 @@ from aisopod.codecs.arguments import arguments_object
 from aisopod.codecs.bedrock_converse.families import Family
 from aisopod.codecs.bedrock_converse.parts import Block, media_block
 from aisopod.codecs.codec import Notes
+from aisopod.codecs.system import check_system
 from aisopod.codecs.tool_ids import fitted_ids
 from aisopod.errors import InvalidRequestError
 from aisopod.types import (
@@ -25,9 +26,9 @@ from aisopod.types import (
     sniff_media_type,
 )
 
-__all__ = ["cache_point", "encode_messages"]
+__all__ = ["MOST_CACHE_POINTS", "cache_point", "encode_messages"]
 
-_MOST_POINTS = 4
+MOST_CACHE_POINTS = 4
 
 
 def encode_messages(
@@ -45,7 +46,7 @@ def encode_messages(
     encoder = _Messages(messages, family, notes)
     for index, message in enumerate(messages):
         encoder.add(index, message)
-    return encoder.system, encoder.finished(_MOST_POINTS - tool_marks)
+    return encoder.system, encoder.finished(MOST_CACHE_POINTS - tool_marks)
 
 
 def cache_point(mark: CacheControl, notes: Notes) -> Block:
@@ -128,7 +129,7 @@ class _Messages:
         if dropped:
             self._notes.warn(
                 "cache_marks",
-                f"{dropped} cache marks were left out: the wire takes {_MOST_POINTS}",
+                f"{dropped} cache marks were left out: the wire takes {MOST_CACHE_POINTS}",
             )
 
     def _trim_prefill(self) -> None:
@@ -140,18 +141,7 @@ class _Messages:
             self._notes.warn("trailing_space", "white space at the end of the prefill was removed")
 
     def _add_system(self, index: int, message: Message) -> None:
-        if self._turns:
-            self._notes.warn(
-                "system_hoisted",
-                "a system message in mid-conversation was moved to the top",
-                index=index,
-            )
-        for position, part in enumerate(message.parts):
-            if isinstance(part, ImagePart | DocumentPart | MediaPart):
-                self._notes.refuse(
-                    f"messages[{index}].content[{position}]", type(part).__name__,
-                    "a system message takes text only", "Put it into a user message",
-                )  # fmt: skip
+        check_system(message, index, self._notes, hoisted=bool(self._turns))
         self.system += self._marked_end(self._content(index, message), message.cache)
 
     def _blocks(self, index: int, message: Message) -> list[Block]:
@@ -201,11 +191,7 @@ class _Messages:
             case OpaquePart():
                 if part.provider == self._notes.target.provider:
                     return [dict(part.data)]
-                self._notes.warn(
-                    "foreign_part",
-                    f"{part.provider}'s {part.kind} was left out: only that provider reads it",
-                    index=index,
-                )
+                self._notes.foreign_part(part, index)
         return []
 
     def _check_media(self, part: Part, path: str) -> None:

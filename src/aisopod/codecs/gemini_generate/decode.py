@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from aisopod.codecs.codec import UNREADABLE, Target
+from aisopod.codecs.codec import TOOL_CALL_CUT, UNREADABLE, Target
 from aisopod.codecs.gemini_generate.calls import Calls
 from aisopod.codecs.gemini_generate.errors import blocked_error, decode_error
 from aisopod.codecs.gemini_generate.schema import Blob, Candidate, Piece, Response, Usage
@@ -64,13 +64,8 @@ _FINISH: dict[str, FinishReason] = {
 }
 _READ = frozenset(Response.__struct_fields__) - {"usageMetadata"}
 _READ_OF_CANDIDATE = frozenset({"content", "finishReason", "index", "logprobsResult"})
-_DATA = ("text", "functionCall", "inlineData")
 _SIDE = frozenset(
     {"thought", "thoughtSignature", "mediaResolution", "videoMetadata", "partMetadata"}
-)
-_CUT = ResponseWarning(
-    rule="tool_call_cut",
-    message="the answer was cut at its length limit: a tool call may be missing or incomplete",
 )
 _REFUSED_CALL = ResponseWarning(
     rule="unexpected_tool_call",
@@ -157,7 +152,7 @@ class GenerateDecoder:
         if not whole:
             return None
         if response.candidates is None and response.usageMetadata is None:
-            self._check_answer(response, whole, frame)
+            _check_answer(response, frame)
         self._started = True
         self._id = response.responseId or self._id
         self._model = response.modelVersion or self._model
@@ -179,12 +174,6 @@ class GenerateDecoder:
             metadata=_metadata(whole, raw),
             warnings=warnings or None,
         )
-
-    def _check_answer(self, response: Response, whole: dict[str, Any], frame: bytes) -> None:
-        """An event without candidates and counts blocks the prompt, or is no answer at all."""
-        if response.promptFeedback is None and not response.responseId:
-            raise _unreadable("this is no answer", frame)
-        self._note_block(whole)
 
     def _note_block(self, whole: dict[str, Any]) -> None:
         feedback = whole.get("promptFeedback")
@@ -256,8 +245,14 @@ class GenerateDecoder:
         finish = _FINISH.get(reason, "other")
         if not self._calls.count:
             return finish, []
-        cut = {"length": [_CUT], "error": [_REFUSED_CALL]}.get(finish, [])
+        cut = {"length": [TOOL_CALL_CUT], "error": [_REFUSED_CALL]}.get(finish, [])
         return "tool_calls", cut
+
+
+def _check_answer(response: Response, frame: bytes) -> None:
+    """An event without candidates and counts blocks the prompt, or is no answer at all."""
+    if response.promptFeedback is None and not response.responseId:
+        raise _unreadable("this is no answer", frame)
 
 
 def _as_parts(part: WirePart, provider: str) -> list[Part]:

@@ -15,7 +15,6 @@ from aisopod.errors import InvalidRequestError
 from aisopod.types import (
     ChatCompletionRequest,
     JsonSchema,
-    OpaqueTool,
     Reasoning,
     Tool,
     ToolChoice,
@@ -212,7 +211,7 @@ def _tools(
         if isinstance(tool, Tool):
             functions.append(_function(tool, path, family, notes))
         else:
-            entries.append(_opaque_tool(tool, path, notes))
+            entries.append(notes.own_tool(tool, path))
     if functions and entries and not family.mixed:
         notes.refuse(
             "tools", sorted(name for entry in entries for name in entry),
@@ -263,12 +262,6 @@ def _function(tool: Tool, path: str, family: Family, notes: Notes) -> Body:
         if reduced.get("properties") or name != "parameters":
             entry[name] = reduced
     return entry
-
-
-def _opaque_tool(tool: OpaqueTool, path: str, notes: Notes) -> Body:
-    if tool.provider != notes.target.provider:
-        notes.refuse(path, tool.provider, "this is another provider's tool", "Leave it out")
-    return tool.data
 
 
 def _rest(body: Body, request: ChatCompletionRequest, quirks: Quirks, notes: Notes) -> None:

@@ -6,6 +6,7 @@ from aisopod.codecs.arguments import arguments_object, object_text
 from aisopod.codecs.codec import Notes
 from aisopod.codecs.gemini_generate.families import Family
 from aisopod.codecs.gemini_generate.parts import WirePart, encode_part, media_part
+from aisopod.codecs.system import check_system
 from aisopod.errors import InvalidRequestError
 from aisopod.types import (
     DocumentPart,
@@ -100,18 +101,7 @@ class _Messages:
         self.system = []
 
     def _add_system(self, index: int, message: Message) -> None:
-        if self._contents:
-            self._notes.warn(
-                "system_hoisted",
-                "a system message in mid-conversation was moved to the top",
-                index=index,
-            )
-        for position, part in enumerate(message.parts):
-            if isinstance(part, ImagePart | DocumentPart | MediaPart):
-                self._notes.refuse(
-                    f"messages[{index}].content[{position}]", type(part).__name__,
-                    "a system message takes text only", "Put it into a user message",
-                )  # fmt: skip
+        check_system(message, index, self._notes, hoisted=bool(self._contents))
         self.system += self._parts(index, message)
 
     def _put(self, role: str, parts: list[WirePart], index: int) -> None:

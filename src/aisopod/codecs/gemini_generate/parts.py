@@ -50,11 +50,7 @@ def encode_part(part: Part, index: int, path: str, notes: Notes) -> list[WirePar
         case OpaquePart():
             if part.provider == notes.target.provider:
                 return [dict(part.data)]
-            notes.warn(
-                "foreign_part",
-                f"{part.provider}'s {part.kind} was left out: only that provider reads it",
-                index=index,
-            )
+            notes.foreign_part(part, index)
     return []
 
 

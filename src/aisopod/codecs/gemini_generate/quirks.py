@@ -11,9 +11,7 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         labels: takes `labels`, which carry a request's metadata.
         mixed_tools_flag: wants to be told when the service's tools and functions are mixed.
-        streamed_arguments: can stream the arguments of calls, when asked to.
     """
 
     labels: bool = False
     mixed_tools_flag: bool = True
-    streamed_arguments: bool = False

@@ -164,11 +164,7 @@ def _opaque(part: OpaquePart, index: int, notes: Notes) -> list[str]:
     if part.provider == notes.target.provider and part.kind == "images":
         images: list[str] = part.data
         return images
-    notes.warn(
-        "foreign_part",
-        f"{part.provider}'s {part.kind} was left out: only that provider reads it",
-        index=index,
-    )
+    notes.foreign_part(part, index)
     return []
 
 
@@ -194,9 +190,7 @@ def _tools(body: Body, request: ChatCompletionRequest, notes: Notes) -> None:
 
 def _tool(tool: Tool | OpaqueTool, path: str, notes: Notes) -> Body:
     if isinstance(tool, OpaqueTool):
-        if tool.provider != notes.target.provider:
-            notes.refuse(path, tool.provider, "this is another provider's tool", "Leave it out")
-        return tool.data
+        return notes.own_tool(tool, path)
     function = {
         "name": tool.name,
         "description": tool.description,

@@ -42,5 +42,5 @@ host = Host(
     option_defaults={"api_version": "v1beta1"},
     request_id_headers=("x-goog-request-id", "x-request-id"),
     health_path="/v1beta1/publishers/google/models?pageSize=1",
-    quirks=Quirks(labels=True, mixed_tools_flag=False, streamed_arguments=True),
+    quirks=Quirks(labels=True, mixed_tools_flag=False),
 )
