@@ -186,6 +186,7 @@ class ProviderError(AisopodError):
         request_id: the provider's id of the exchange, for its support.
         retry_after: seconds to wait before trying again, as the provider said.
         body: excerpt of the body, at most 2,000 characters.
+        rule: id of the rule that told this class of error from others, such as `openai/quota`.
     """
 
     def __init__(
@@ -199,6 +200,7 @@ class ProviderError(AisopodError):
         request_id: str | None = None,
         retry_after: float | None = None,
         body: str | None = None,
+        rule: str | None = None,
     ) -> None:
         super().__init__(message)
         self.provider = provider
@@ -208,6 +210,7 @@ class ProviderError(AisopodError):
         self.request_id = request_id
         self.retry_after = retry_after
         self.body = body[:2000] if body else body
+        self.rule = rule
 
     def __str__(self) -> str:
         """One line with all that helps to act on it."""
