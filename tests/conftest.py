@@ -1,12 +1,29 @@
 """Rules for every test: nothing leaves this machine, and a missing folder is said aloud."""
 
 import ipaddress
+import itertools
 import socket
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from support import recordings
+
+_numbers = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def _homes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("homes")
+
+
+@pytest.fixture(autouse=True)
+def _own_home(_homes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one test leaves behind (state, profiles, logins) no other finds, nor does the user."""
+    home = _homes / str(next(_numbers))
+    for name in ("CONFIG", "DATA", "STATE", "CACHE"):
+        monkeypatch.setenv(f"XDG_{name}_HOME", str(home / name.lower()))
 
 
 @pytest.fixture(autouse=True)

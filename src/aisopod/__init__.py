@@ -13,7 +13,10 @@ if TYPE_CHECKING:
     from aisopod.client import Stream as Stream
     from aisopod.client import get_provider as get_provider
     from aisopod.config import Config as Config
+    from aisopod.config import CooldownConfig as CooldownConfig
+    from aisopod.config import FailoverConfig as FailoverConfig
     from aisopod.config import NetworkConfig as NetworkConfig
+    from aisopod.config import ProfileConfig as ProfileConfig
     from aisopod.config import ProviderConfig as ProviderConfig
     from aisopod.config import TimeoutConfig as TimeoutConfig
     from aisopod.config import load_config as load_config
@@ -27,10 +30,11 @@ if TYPE_CHECKING:
 _HOMES = {
     "aisopod.client": ("AsyncClient", "Stream", "get_provider"),
     "aisopod.config": (
-        "Config", "NetworkConfig", "ProviderConfig", "TimeoutConfig", "load_config",
+        "Config", "CooldownConfig", "FailoverConfig", "NetworkConfig", "ProfileConfig",
+        "ProviderConfig", "TimeoutConfig", "load_config",
     ),
     "aisopod.errors": (
-        "AisopodError", "AuthenticationError", "BadRequestError", "BillingError",
+        "AisopodError", "AllAttemptsFailedError", "AuthenticationError", "BadRequestError", "BillingError",
         "ConfigurationError", "ConnectError", "ConnectTimeoutError", "ContentFilterError",
         "ContextLengthError", "FirstTokenTimeoutError", "IdleTimeoutError",
         "InvalidRequestError", "MissingCredentialError", "MissingDependencyError",
@@ -42,10 +46,10 @@ _HOMES = {
     "aisopod.providers.protocol": ("ModelProvider",),
     "aisopod.sync": ("Client", "SyncStream"),
     "aisopod.types": (
-        "CacheControl", "ChatCompletion", "ChatCompletionChunk", "ChatCompletionRequest",
-        "DocumentPart", "Effort", "FinishReason", "Fold", "HttpRequest", "ImagePart",
+        "Attempt", "CacheControl", "ChatCompletion", "ChatCompletionChunk", "ChatCompletionRequest",
+        "DocumentPart", "Effort", "Explanation", "FinishReason", "Fold", "HttpRequest", "ImagePart",
         "JsonSchema", "MediaPart", "Message", "MessageDelta", "ModelInfo", "OnUnsupported", "OpaquePart",
-        "OpaqueTool", "Part", "ProviderHealth", "PullProgress", "RateLimit", "Reasoning",
+        "OpaqueTool", "Part", "ProfileState", "ProviderHealth", "PullProgress", "RateLimit", "Reasoning",
         "ResponseInfo", "ResponseWarning", "Role", "Secret", "TextPart", "ThinkingPart",
         "Timeouts", "TokenUsage", "Tool", "ToolCall", "ToolCallDelta", "ToolChoice",
         "ToolChoiceMode", "fold", "sniff_media_type",

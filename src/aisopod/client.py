@@ -2,34 +2,49 @@
 
 import logging
 import os
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self, cast
 
 import msgspec
 
 from aisopod import config as configuration
-from aisopod.config import Config
-from aisopod.errors import (
-    AisopodError,
-    UnknownModelError,
-    UnknownProviderError,
-    UnsupportedFeatureError,
-)
-from aisopod.normalise import build_request
-from aisopod.providers import registry
-from aisopod.providers.host import Credential, CredentialSource, Host
+from aisopod.config import Config, FailoverConfig
+from aisopod.errors import AisopodError, UnsupportedFeatureError
+from aisopod.normalise import build_request, validate
+from aisopod.providers.host import Credential, Host
 from aisopod.providers.protocol import ModelProvider
 from aisopod.providers.provider import Provider
+from aisopod.routing import (
+    Candidate,
+    Hooks,
+    Pool,
+    Recorder,
+    Route,
+    Routing,
+    Stream,
+    WaitingRooms,
+    Wishes,
+    build_provider,
+    build_transport,
+    chain_of,
+    check_chain,
+    find_host,
+    reset,
+    standings,
+    usable_providers,
+)
+from aisopod.stores import SharedState, open_store
 from aisopod.transport import Transport
 from aisopod.types import (
+    Attempt,
     ChatCompletion,
-    ChatCompletionChunk,
     ChatCompletionRequest,
-    Fold,
+    Explanation,
     JsonSchema,
     Message,
     ModelInfo,
+    ProfileState,
     ProviderHealth,
     PullProgress,
     Secret,
@@ -41,73 +56,6 @@ __all__ = ["AsyncClient", "Stream", "get_provider"]
 log = logging.getLogger("aisopod")
 
 
-class Stream:
-    """One streamed answer: iterate over its chunks; `response` is the whole so far.
-
-    Nothing is sent before the first chunk is asked for. Use it as an async context manager:
-    leaving it closes the connection at once, wherever the answer stands.
-    """
-
-    def __init__(
-        self,
-        chunks: AsyncIterator[ChatCompletionChunk],
-        response_type: Any = None,  # noqa: ANN401
-    ) -> None:
-        self._fold = Fold()
-        self._response_type = response_type
-        self._chunks = self._folding(chunks)
-
-    def __aiter__(self) -> AsyncIterator[ChatCompletionChunk]:
-        return self._chunks
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self.aclose()
-
-    @property
-    def response(self) -> ChatCompletion:
-        """The answer as far as it has come."""
-        return self._fold.result(response_type=self._response_type)
-
-    async def collect(self) -> ChatCompletion:
-        """Read to the end and give the whole answer.
-
-        Raises:
-            AisopodError: what iterating would raise.
-        """
-        async for _ in self._chunks:
-            pass
-        return self.response
-
-    async def aclose(self) -> None:
-        """Close the connection, if the answer is still coming."""
-        await self._chunks.aclose()
-
-    async def _folding(
-        self, chunks: AsyncIterator[ChatCompletionChunk]
-    ) -> AsyncGenerator[ChatCompletionChunk, None]:
-        add = self._fold.add
-        try:
-            async for chunk in chunks:
-                add(chunk)
-                yield chunk
-        except AisopodError as error:
-            error.partial = self.response
-            raise
-        finally:
-            # A third party's iterator need not be a generator.
-            close = getattr(chunks, "aclose", None)
-            if close is not None:
-                await close()
-
-
 class AsyncClient:
     """Chat with any provider, by `provider/model`.
 
@@ -116,6 +64,9 @@ class AsyncClient:
             the user's and the project's files and the environment are read.
         timeouts: limits for every request, in place of the configured ones.
         transport: what carries the bytes, in place of the one on aiohttp.
+        on_attempt: called with each Attempt as it begins.
+        on_failure: called with each Attempt that failed, and its error.
+        on_switch: called with an Attempt and the next one, when that asks another profile or model.
 
     Raises:
         ConfigurationError: a file or variable is wrong; names the place and what is allowed.
@@ -127,12 +78,16 @@ class AsyncClient:
         *,
         timeouts: Timeouts | None = None,
         transport: Transport | None = None,
+        on_attempt: Callable[[Attempt], object] | None = None,
+        on_failure: Callable[[Attempt, AisopodError], object] | None = None,
+        on_switch: Callable[[Attempt, Attempt], object] | None = None,
     ) -> None:
         self.config = config if isinstance(config, Config) else configuration.load_config(config)
         self._timeouts = timeouts
         self._transport = transport
         self._owns_transport = transport is None
-        self._providers: dict[tuple[str, str | None], ModelProvider] = {}
+        self._hooks = Hooks(on_attempt, on_failure, on_switch)
+        self._shared: Routing | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -145,23 +100,36 @@ class AsyncClient:
     ) -> None:
         await self.close()
 
-    def stream(
+    def stream(  # noqa: PLR0913 - what a request may be asked with, by name
         self,
         model: str | ChatCompletionRequest | None = None,
         prompt: str | None = None,
         *,
         messages: Sequence[Message | Mapping[str, Any]] | None = None,
         system: str | None = None,
+        models: Sequence[str] | None = None,
+        session_id: str | None = None,
+        profile: str | None = None,
+        failover: FailoverConfig | None = None,
         timeouts: Timeouts | None = None,
         base_url: str | None = None,
         **fields: Any,
     ) -> Stream:
         """Ask for a streamed answer.
 
+        Until the first content (text, thinking, a tool call) whoever fails is replaced: by the
+        provider's next profile, then by the next candidate. After it nothing is repeated: a cut
+        answer raises, with what had come as the error's `partial`.
+
         Args:
-            model: `provider/model`, or a whole request whose `model` is that; when None, the
-                configuration's default.
+            model: `provider/model`, an alias, or a whole request whose `model` is that; when
+                None, the configuration's default.
             prompt: the user's text, after `messages`.
+            models: candidates in the order of preference, after `model` if that is given.
+            session_id: the conversation, which keeps its profile as long as that can serve, so
+                that the provider's prompt cache stays warm.
+            profile: the only profile of its provider to use, such as `openai:work`.
+            failover: bounds for this request: attempts, retries, waiting.
             messages: the conversation so far, as Messages or dicts of their fields.
             system: the system message.
             timeouts: limits for this request.
@@ -174,18 +142,24 @@ class AsyncClient:
             InvalidRequestError: the request cannot be sent; nothing was.
             ConfigurationError: the provider cannot be used as it is configured.
         """
-        conversation = {"messages": messages, "system": system}
-        provider, request = self._prepared(model, prompt, base_url, **conversation, **fields)
+        chain, request = self._asked(
+            model, prompt, models, messages=messages, system=system, **fields
+        )
         request = msgspec.structs.replace(request, stream=True)
-        return self._started(provider, request, timeouts, fields.get("response_format"))
+        wishes = self._wishes(failover, timeouts, base_url, session_id, profile)
+        return self._started(chain, request, wishes, fields.get("response_format"))
 
-    async def complete(
+    async def complete(  # noqa: PLR0913 - as `stream`
         self,
         model: str | ChatCompletionRequest | None = None,
         prompt: str | None = None,
         *,
         messages: Sequence[Message | Mapping[str, Any]] | None = None,
         system: str | None = None,
+        models: Sequence[str] | None = None,
+        session_id: str | None = None,
+        profile: str | None = None,
+        failover: FailoverConfig | None = None,
         timeouts: Timeouts | None = None,
         base_url: str | None = None,
         **fields: Any,
@@ -195,12 +169,88 @@ class AsyncClient:
         Raises:
             AisopodError: any of the tree in `aisopod.errors`.
         """
-        conversation = {"messages": messages, "system": system}
-        provider, request = self._prepared(model, prompt, base_url, **conversation, **fields)
+        chain, request = self._asked(
+            model, prompt, models, messages=messages, system=system, **fields
+        )
         request = msgspec.structs.replace(request, stream=False)
+        wishes = self._wishes(failover, timeouts, base_url, session_id, profile)
         wanted = fields.get("response_format")
-        async with self._started(provider, request, timeouts, wanted) as stream:
+        async with self._started(chain, request, wishes, wanted) as stream:
             return await stream.collect()
+
+    async def explain(
+        self,
+        model: str | ChatCompletionRequest | None = None,
+        *,
+        models: Sequence[str] | None = None,
+        session_id: str | None = None,
+        profile: str | None = None,
+    ) -> Explanation:
+        """Who would be asked now, who is passed over, why and until when; asks no provider.
+
+        Raises:
+            ConfigurationError: no candidate can be used as it is configured.
+        """
+        chain, request = self._asked(model, "?", models)
+        wishes = self._wishes(None, None, None, session_id, profile)
+        return await Route(self._routing(), chain, request, wishes).explain()
+
+    async def mark_good(self, profile: str, model: str) -> None:
+        """Say that a profile answered for a model: every window of theirs is closed.
+
+        Raises:
+            UnknownProviderError, ConfigurationError: there is no such profile.
+        """
+        routing = self._routing()
+        option = routing.pool.option(profile, model)
+        secret = routing.pool.secret(option)
+        await routing.state.refresh(option.subjects)
+        routing.recorder.succeeded(option, secret, started=routing.state.now())
+        await routing.state.settle()
+
+    async def mark_failed(self, profile: str, model: str, error: AisopodError) -> None:
+        """Say that a profile failed for a model: what the error is about is left alone for a while.
+
+        Raises:
+            UnknownProviderError, ConfigurationError: there is no such profile.
+        """
+        routing = self._routing()
+        option = routing.pool.option(profile, model)
+        await routing.state.refresh(option.subjects)
+        routing.recorder.failed(
+            option,
+            error,
+            routing.pool.secret(option),
+            started=routing.state.now(),
+            cooldowns=routing.pool.cooldowns(option.provider),
+        )
+        await routing.state.settle()
+
+    async def profile_states(self, provider: str | None = None) -> list[ProfileState]:
+        """How every profile stands, of one provider or of all that there is a way into.
+
+        A profile has one entry, and one more for each model for which something is out.
+        """
+        routing = self._routing()
+        return await standings(
+            routing, [provider] if provider is not None else self.usable_providers()
+        )
+
+    async def reset_profile(self, profile: str) -> None:
+        """Forget every failure of a profile, and those of its provider and the provider's models.
+
+        Raises:
+            UnknownProviderError, ConfigurationError: there is no such profile.
+        """
+        routing = self._routing()
+        await reset(routing, profile)
+
+    async def reset_session(self, session_id: str) -> None:
+        """Let a conversation go to whoever's turn it is: its prompt cache is worth nothing now."""
+        routing = self._routing()
+        for provider in self.usable_providers():
+            routing.recorder.unpinned(provider, session_id)
+        await routing.state.settle()
 
     async def count_tokens(
         self,
@@ -218,9 +268,11 @@ class AsyncClient:
             UnsupportedFeatureError: the provider does not count.
             AisopodError: any other of the tree in `aisopod.errors`.
         """
-        conversation = {"messages": messages, "system": system}
-        provider, request = self._prepared(model, prompt, base_url, **conversation, **fields)
-        return await self._own(provider, "counts no tokens").count_tokens(request)
+        [first, *_], request = self._asked(
+            model, prompt, messages=messages, system=system, **fields
+        )
+        provider = self._own(self.provider(first.provider, base_url=base_url), "counts no tokens")
+        return await provider.count_tokens(msgspec.structs.replace(request, model=first.model))
 
     async def list_models(self, provider: str | None = None) -> list[ModelInfo]:
         """The models of one provider, or of every one that the configuration has a way into.
@@ -250,12 +302,12 @@ class AsyncClient:
             ModelNotFoundError: the provider does not know it.
             AisopodError: any other of the tree in `aisopod.errors`.
         """
-        name, wanted = self._split(model)
+        [(name, wanted), *_] = self._chain([model])
         return await self._own(self.provider(name), "describes no models").show_model(wanted)
 
     def usable_providers(self) -> list[str]:
         """The providers that the configuration names or holds a credential for."""
-        return _usable(self.config)
+        return usable_providers(self.config)
 
     async def health_check(self, provider: str) -> ProviderHealth:
         """Whether requests to the provider can be expected to work; costs no tokens."""
@@ -267,7 +319,7 @@ class AsyncClient:
         Raises:
             UnsupportedFeatureError: the provider downloads nothing.
         """
-        name, wanted = self._split(model)
+        [(name, wanted), *_] = self._chain([model])
         return self._own(self.provider(name), "downloads no models").pull(wanted)
 
     def provider(self, name: str, *, base_url: str | None = None) -> ModelProvider:
@@ -277,70 +329,79 @@ class AsyncClient:
             UnknownProviderError: there is none; names the nearest.
             MissingCredentialError: it needs a key; names the variable to set.
         """
-        key = (name, base_url)
-        if key not in self._providers:
-            self._providers[key] = _build_provider(
-                name,
-                self.config,
-                self._shared_transport,
-                base_url=base_url,
-                timeouts=self._timeouts,
-            )
-        return self._providers[key]
+        return self._routing().pool.default(name, base_url)
 
     async def close(self) -> None:
-        """Close every connection."""
+        """Close every connection, and write what is to be remembered."""
         transport, self._transport = self._transport, None
-        self._providers.clear()
+        shared, self._shared = self._shared, None
+        if shared is not None:
+            await shared.state.close()
         if transport is not None and self._owns_transport:
             await transport.close()
 
+    def _routing(self) -> Routing:
+        if self._shared is None:
+            state = SharedState(open_store(self.config.state, configuration.state_folder()))
+            pool = Pool(self.config, self._shared_transport, self._timeouts)
+            self._shared = Routing(pool, state, Recorder(state), WaitingRooms(), self._hooks)
+        return self._shared
+
     def _shared_transport(self) -> Transport:
         if self._transport is None:
-            self._transport = _build_transport(self.config)
+            self._transport = build_transport(self.config)
         return self._transport
 
-    def _prepared(
+    def _asked(
         self,
         model: str | ChatCompletionRequest | None,
         prompt: str | None,
-        base_url: str | None,
+        models: Sequence[str] | None = None,
         **fields: Any,
-    ) -> tuple[ModelProvider, ChatCompletionRequest]:
-        if isinstance(model, ChatCompletionRequest):
-            name, wanted = self._split(model.model)
-            request = msgspec.structs.replace(model, model=wanted)
-        else:
-            name, wanted = self._split(model or self.config.default_model)
-            request = build_request(wanted, prompt, **fields)
-        return self.provider(name, base_url=base_url), request
+    ) -> tuple[tuple[Candidate, ...], ChatCompletionRequest]:
+        """The candidates, and the request to the first of them."""
+        named = model.model if isinstance(model, ChatCompletionRequest) else model
+        chain = self._chain([*([named] if named else []), *(models or [])])
+        request = (
+            msgspec.structs.replace(model, model=chain[0].model)
+            if isinstance(model, ChatCompletionRequest)
+            else build_request(chain[0].model, prompt, **fields)
+        )
+        return chain, request
 
-    def _split(self, model: str | None) -> tuple[str, str]:
-        if not model:
-            raise UnknownModelError(
-                "no model is named: give provider/model, or set AISOPOD_MODEL or default_model"
-            )
-        provider, slash, name = model.partition("/")
-        if not slash or not name:
-            raise UnknownModelError(
-                f"{model!r} names no provider: write provider/model, such as openai/{model}"
-            )
-        return provider, name
+    def _chain(self, names: Sequence[str]) -> tuple[Candidate, ...]:
+        default = self.config.default_model
+        return chain_of(names or ([default] if default else []), self.config.aliases)
+
+    def _wishes(
+        self,
+        failover: FailoverConfig | None,
+        timeouts: Timeouts | None,
+        base_url: str | None,
+        session: str | None,
+        profile: str | None,
+    ) -> Wishes:
+        return Wishes(
+            failover or self.config.failover,
+            timeouts=timeouts,
+            base_url=base_url,
+            session=session,
+            profile=profile,
+        )
 
     def _started(
         self,
-        provider: ModelProvider,
+        chain: tuple[Candidate, ...],
         request: ChatCompletionRequest,
-        timeouts: Timeouts | None,
+        wishes: Wishes,
         response_format: object,
     ) -> Stream:
-        chunks = (
-            provider.chat_completion(request, timeouts=timeouts)
-            if isinstance(provider, Provider)
-            else provider.chat_completion(request)
-        )
+        routing = self._routing()
+        validate(request)
+        check_chain(routing.pool, chain, wishes.profile)
         described = isinstance(response_format, str | Mapping | JsonSchema)
-        return Stream(chunks, None if described else response_format)
+        route = Route(routing, chain, request, wishes)
+        return Stream(route, None if described else response_format)
 
     def _own(self, provider: ModelProvider, lacks: str) -> Provider:
         if isinstance(provider, Provider):
@@ -378,100 +439,20 @@ def get_provider(
         MissingCredentialError: it needs a key; names the variable to set.
     """
     config = config or configuration.load_config()
+    host = find_host(name, config)
+    if not isinstance(host, Host):
+        return host()
     given = api_key or token
     kind = cast("Any", "api_key" if api_key else "token")
-    return _build_provider(
-        name,
+    return build_provider(
+        host,
         config,
-        lambda: _build_transport(config),
-        credential=Credential(secret=Secret(given), kind=kind) if given else None,
+        lambda: build_transport(config),
+        credential=Credential(secret=Secret(given), kind=kind)
+        if given
+        else configuration.credential_for(host, config),
         base_url=base_url,
         headers=headers,
         options=options,
         timeouts=timeouts,
-    )
-
-
-def _build_provider(
-    name: str,
-    config: Config,
-    transport: Callable[[], Transport],
-    *,
-    credential: Credential | None = None,
-    base_url: str | None = None,
-    headers: Mapping[str, str] | None = None,
-    options: Mapping[str, str] | None = None,
-    timeouts: Timeouts | None = None,
-) -> ModelProvider:
-    """A provider of what was given and, for the rest, of what is configured."""
-    host = _find_host(name, config)
-    if not isinstance(host, Host):
-        return host()
-    settings = configuration.settings_for(host, config)
-    address = (
-        configuration.usable_url(base_url, "base_url")
-        if base_url
-        else configuration.base_url_for(host, config)
-    )
-    settled = {**host.option_defaults, **configuration.options_for(host, config), **(options or {})}
-    found = credential or configuration.credential_for(host, config)
-    source: CredentialSource | None = None
-    if host.platform is not None:
-        settled = dict(host.platform.settle(settled | ({"base_url": address} if address else {})))
-        address = settled["base_url"]
-        if found is None:
-            source = host.platform.open(settled, configuration.logins_folder())
-    return Provider(
-        host,
-        transport(),
-        credential=found or source,
-        base_url=address,
-        headers={**settings.headers, **(headers or {})},
-        options=settled,
-        timeouts=timeouts or configuration.timeouts_for(host, config),
-        on_unsupported=config.on_unsupported,
-    )
-
-
-def _find_host(name: str, config: Config) -> Host | Callable[..., ModelProvider]:
-    """The host of this name; a configured name with a dialect or base URL may be a new one."""
-    settings = config.providers.get(name)
-    if settings is None or settings.base_url is None:
-        return registry.find(name)
-    if settings.dialect is not None:
-        return registry.custom(name, settings.dialect, settings.base_url)
-    try:
-        return registry.find(name)
-    except UnknownProviderError:
-        return registry.custom(name, "openai", settings.base_url)
-
-
-def _usable(config: Config) -> list[str]:
-    """The providers that the configuration names or holds a credential for."""
-    found = []
-    for name in sorted({*registry.names(), *config.providers}):
-        try:
-            host = _find_host(name, config)
-        except UnknownProviderError as error:
-            log.warning("%s", error)
-            continue
-        if name in config.providers or (
-            isinstance(host, Host)
-            and not host.sibling
-            and configuration.has_credential(host, config)
-        ):
-            found.append(name)
-    return found
-
-
-def _build_transport(config: Config) -> Transport:
-    # The HTTP library costs more to import than all of aisopod: only who sends pays for it.
-    from aisopod.transport.aiohttp_transport import AiohttpTransport
-
-    network = config.network
-    return AiohttpTransport(
-        ca_bundle=network.ca_bundle,
-        client_certificate=network.client_certificate,
-        client_key=network.client_key,
-        proxy_for=lambda url: configuration.proxy_for(url, network),
     )

@@ -28,6 +28,7 @@ AisopodError
     TotalTimeoutError
     StreamInterruptedError      the stream ended without its terminator
   ProtocolError                 the peer broke its own wire
+  AllAttemptsFailedError        every attempt, in order, and who could not be asked
 
 Policies read `retryable` and `scope`, never a status code. No secret is in any of them.
 """
@@ -37,10 +38,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 if TYPE_CHECKING:
-    from aisopod.types import ChatCompletion
+    from collections.abc import Sequence
+
+    from aisopod.types import Attempt, ChatCompletion, ProfileState
 
 __all__ = [
     "AisopodError",
+    "AllAttemptsFailedError",
     "AuthenticationError",
     "BadRequestError",
     "BillingError",
@@ -90,6 +94,7 @@ class AisopodError(Exception):
         retryable: whether the same request may succeed later, unchanged.
         scope: what the failure tells about.
         partial: what had arrived when a response broke off, else None.
+        attempts: what a client had tried for the request, this failure included.
     """
 
     retryable: ClassVar[bool] = False
@@ -99,6 +104,7 @@ class AisopodError(Exception):
         super().__init__(message)
         self.message = message
         self.partial: ChatCompletion | None = None
+        self.attempts: Sequence[Attempt] = ()
 
     # Keyword-only constructors do not survive the default pickling, and errors cross processes.
     def __reduce__(self) -> tuple[Any, ...]:
@@ -189,7 +195,7 @@ class ProviderError(AisopodError):
         rule: id of the rule that told this class of error from others, such as `openai/quota`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the facts of one failure, by name
         self,
         message: str,
         *,
@@ -371,3 +377,32 @@ class ProtocolError(AisopodError):
         place = "" if offset is None else f" at byte {offset}"
         seen = f": {self.frame!r}" if frame else ""
         super().__init__(f"{dialect}: {message}{place}{seen}")
+
+
+class AllAttemptsFailedError(AisopodError):
+    """Nobody could serve the request: every attempt failed, or all were out.
+
+    Attributes:
+        errors: of the attempts, in order; the last one is also the cause.
+        considered: who could have been asked, and why not, or not again.
+        retry_at: when the first of them may be back, in seconds since the epoch; None when
+            waiting does not help.
+        retry_after: seconds until then.
+    """
+
+    retryable = True
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        errors: Sequence[AisopodError] = (),
+        considered: Sequence[ProfileState] = (),
+        retry_at: float | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.errors = tuple(errors)
+        self.considered = tuple(considered)
+        self.retry_at = retry_at
+        self.retry_after = retry_after

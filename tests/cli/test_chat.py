@@ -265,7 +265,8 @@ def test_bad_input_ends_before_the_network_in_one_block(
 def test_a_provider_s_refusal_is_told_with_a_remedy(
     run: Run, simulate: Simulate, at: At, fault: Fault, said: str
 ) -> None:
-    done = run("chat", "-m", MODELS[0], "hi", env=at(simulate(Reply(content="x", fault=fault))))
+    simulator = simulate(Reply(content="x", fault=fault))
+    done = run("chat", "-m", MODELS[0], "--max-wait", "0", "hi", env=at(simulator))
     assert done.returncode == 1
     assert said in done.stderr.decode()
     assert "remedy: " in done.stderr.decode()

@@ -108,12 +108,12 @@ def test_ctrl_c_before_the_first_word_forgets_the_question(
 
 
 def test_an_error_does_not_end_it(converse: Converse, simulate: Simulate) -> None:
-    fault = Fault(kind="status", status=429, headers={"retry-after": "3"})
+    fault = Fault(kind="status", status=404)
     simulator = simulate(Reply(content="", fault=fault), Reply(content="fine now"))
-    with converse(simulator) as terminal:
+    with converse(simulator, "--max-wait", "0") as terminal:
         terminal.expect(PROMPT)
         terminal.send("one" + ENTER)
-        terminal.expect(r"error: rate limit: .*\n(.*\n)*\s*remedy: try again in 3 s")
+        terminal.expect(r"error: model not found: .*\n(.*\n)*\s*remedy: `aisopod models")
         terminal.send("again" + ENTER)
         terminal.expect("fine now")
         assert [m["content"] for m in sent(simulator)] == ["again"]

@@ -35,7 +35,7 @@ from aisopod import (
     UnknownModelError,
     UnknownProviderError,
 )
-from aisopod.config import Config, ProviderConfig
+from aisopod.config import Config, FailoverConfig, ProviderConfig
 from aisopod.simulator import Fault, Reply, Simulator
 
 WIRES = ("anthropic", "openai", "ollama")
@@ -50,7 +50,8 @@ def config_for(simulator: Simulator) -> Config:
                 base_url=simulator.url_for(wire), api_key=aisopod.Secret("sk-test")
             )
             for wire in WIRES
-        }
+        },
+        failover=FailoverConfig(max_wait=0),
     )
 
 

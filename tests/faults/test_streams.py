@@ -25,7 +25,7 @@ from aisopod import (
     Timeouts,
     TotalTimeoutError,
 )
-from aisopod.config import Config
+from aisopod.config import Config, FailoverConfig, ProviderConfig
 from aisopod.providers.provider import Provider
 from support.raw_server import Exchange, serving
 
@@ -54,6 +54,11 @@ def provider(url: str, **settings: Any) -> Provider:
     )
     assert isinstance(made, Provider)
     return made
+
+
+def configured(url: str) -> Config:
+    settings = ProviderConfig(base_url=f"{url}/v1", api_key=aisopod.Secret("sk-test-key"))
+    return Config(providers={"openai": settings}, failover=FailoverConfig(max_wait=0))
 
 
 async def read(made: Provider, request: ChatCompletionRequest = REQUEST) -> str:
@@ -109,8 +114,7 @@ def test_a_dropped_connection_loses_nothing_that_arrived() -> None:
         exchange.writer.close()
 
     async def test() -> None:
-        async with serving(drop) as server, AsyncClient(Config()) as client:
-            client._providers["openai", None] = provider(server.url)
+        async with serving(drop) as server, AsyncClient(configured(server.url)) as client:
             with pytest.raises(StreamInterruptedError) as caught:
                 async with client.stream("openai/m", "hi") as stream:
                     async for _ in stream:
@@ -334,13 +338,8 @@ def test_a_connection_that_never_stands_times_out() -> None:
 
 @contextlib.asynccontextmanager
 async def _started(script: Any) -> AsyncIterator[tuple[Any, AsyncClient]]:
-    async with serving(script) as server:
-        client = AsyncClient(Config())
-        made = provider(server.url)
-        client._providers["openai", None] = made
+    async with serving(script) as server, AsyncClient(configured(server.url)) as client:
         yield server, client
-        await made.close()
-        await client.close()
 
 
 async def _assert_left(server: Any) -> None:
@@ -465,15 +464,13 @@ def test_the_proxy_of_the_configuration_is_used() -> None:
 
 
 def test_one_client_over_two_event_loops() -> None:
-    client = AsyncClient(Config())
+    client = AsyncClient(configured("http://127.0.0.1:9"))
 
     async def test() -> None:
         async with serving(whole) as server:
-            client._providers.clear()
-            made = provider(server.url)
-            client._providers["openai", None] = made
-            assert (await client.stream("openai/m", "hi").collect()).text == "hello"
-            await made.close()
+            stream = client.stream("openai/m", "hi", base_url=f"{server.url}/v1")
+            assert (await stream.collect()).text == "hello"
+            await client.close()
 
     run(test)
     run(test)

@@ -1,6 +1,6 @@
 """Every provider at the simulator."""
 
-from aisopod import Config, ProviderConfig, Secret
+from aisopod import Config, FailoverConfig, ProviderConfig, Secret
 from aisopod.simulator import Simulator
 from matrix.cases import Target
 
@@ -19,4 +19,5 @@ def configured(target: Target, simulator: Simulator) -> Config:
         token=Secret(KEY) if target.provider == "vertex" else None,
         options=target.options,
     )
-    return Config(providers={target.provider: settings})
+    # What one answer means is asked here; what is made of it, in tests/failover.
+    return Config(providers={target.provider: settings}, failover=FailoverConfig(max_wait=0))

@@ -18,7 +18,7 @@ import pytest
 
 import aisopod
 from aisopod import AisopodError, AsyncClient, Client, ContextLengthError, OverloadedError, Timeouts
-from aisopod.config import Config, ProviderConfig
+from aisopod.config import Config, FailoverConfig, ProviderConfig
 from aisopod.types import HttpRequest
 
 pytest.importorskip("xllamacpp", reason="THE REAL SERVER IS NOT INSTALLED: run `make real`")
@@ -39,7 +39,9 @@ class Server:
             providers={
                 "llamacpp": ProviderConfig(base_url=f"{self.url}/v1"),
                 "anthropic": ProviderConfig(base_url=self.url, api_key=aisopod.Secret("none")),
-            }
+            },
+            failover=FailoverConfig(max_wait=0),
+            state="memory",
         )
 
     def wait_until_loaded(self) -> None:

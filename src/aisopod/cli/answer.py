@@ -1,15 +1,16 @@
 """Shows an answer: on a terminal, in a pipe, or as one JSON value a line."""
 
 import sys
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
 import click
 import msgspec
 
-from aisopod import AisopodError, ChatCompletion, ChatCompletionChunk
+from aisopod import AisopodError, Attempt, ChatCompletion, ChatCompletionChunk
 from aisopod.cli.text import visible
 
-__all__ = ["JsonLines", "Printer", "Writer", "make_writer", "report"]
+__all__ = ["JsonLines", "Printer", "Writer", "make_writer", "note_failure", "report"]
 
 
 class Writer(Protocol):
@@ -119,6 +120,7 @@ class JsonLines:
             "message": str(error),
             "retryable": error.retryable,
             "scope": error.scope,
+            "attempts": error.attempts,
         }
         _write_json({"error": told, "partial": error.partial})
 
@@ -163,9 +165,39 @@ def report(response: ChatCompletion, *, verbose: bool) -> None:
             click.echo(visible(line), err=True)
 
 
+def note_failure(
+    options: Mapping[str, Any],
+) -> Callable[[Attempt, AisopodError], None] | None:
+    """Tells a person on the terminal, while it goes on, that somebody could not answer."""
+    if not options["verbose"] and not sys.stderr.isatty():
+        return None
+
+    def note(attempt: Attempt, error: AisopodError) -> None:
+        target = f"{attempt.provider}/{attempt.model} by {attempt.profile}"
+        click.echo(visible(f"note: {target}: {error.message}"), err=True)
+
+    return note
+
+
+def _attempts(response: ChatCompletion) -> Iterator[str]:
+    """One line for each attempt."""
+    for number, attempt in enumerate(response.attempts, 1):
+        facts = [
+            attempt.outcome,
+            attempt.error or "",
+            f"rule {attempt.rule}" if attempt.rule else "",
+            f"{attempt.seconds:.3f} s",
+            f"after waiting {attempt.waited:.1f} s" if attempt.waited else "",
+            "trying it again" if attempt.probe else "",
+        ]
+        target = f"{attempt.provider}/{attempt.model} by {attempt.profile}"
+        yield f"attempt {number}: {target}: {', '.join(fact for fact in facts if fact)}"
+
+
 def _facts(response: ChatCompletion) -> list[str]:
     usage, info = response.usage, response.info
-    lines = [f"model: {response.model}", f"finish reason: {response.finish_reason}"]
+    lines = [*_attempts(response), f"model: {response.model}"]
+    lines.append(f"finish reason: {response.finish_reason}")
     if usage:
         lines.append(
             f"tokens: {usage.input_tokens} in ({usage.cache_read_tokens} from the cache), "

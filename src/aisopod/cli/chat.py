@@ -9,7 +9,7 @@ import msgspec
 
 import aisopod
 from aisopod import AisopodError, AsyncClient, Config
-from aisopod.cli.answer import make_writer, report
+from aisopod.cli.answer import make_writer, note_failure, report
 from aisopod.cli.inputs import (
     read_attachments,
     read_prompt,
@@ -28,6 +28,20 @@ __all__ = ["chat"]
 @click.command()
 @click.argument("prompt", required=False)
 @click.option("-m", "--model", metavar="PROVIDER/MODEL", help="Which model to ask.")
+@click.option(
+    "--fallback",
+    "fallbacks",
+    multiple=True,
+    metavar="PROVIDER/MODEL",
+    help="Whom to ask when that one cannot answer; may be repeated.",
+)
+@click.option("--profile", metavar="PROVIDER:NAME", help="The only profile of its provider to use.")
+@click.option(
+    "--max-wait",
+    type=click.FloatRange(min=0),
+    metavar="SECONDS",
+    help="How long to wait for somebody to come back; 0 never waits.",
+)
 @click.option("-s", "--system", metavar="TEXT", help="The system prompt.")
 @click.option(
     "--image", "images", multiple=True, metavar="PATH|URL", help="An image; may be repeated."
@@ -87,6 +101,9 @@ def chat(
     parts = read_attachments(images, files)
     fields = _fields(options, tool_schema, json_schema)
     config = _with_timeout(settings.config, timeout)
+    if options["max_wait"] is not None:
+        failover = msgspec.structs.replace(config.failover, max_wait=options["max_wait"])
+        config = msgspec.structs.replace(config, failover=failover)
     if options["debug"]:
         show_wire(config)
     if text is None:
@@ -102,6 +119,8 @@ def _fields(
     base_url: str | None = options["base_url"]
     return {
         "model": options["model"],
+        "models": options["fallbacks"],
+        "profile": options["profile"],
         "system": options["system"],
         "temperature": options["temperature"],
         "max_tokens": options["max_tokens"],
@@ -133,7 +152,7 @@ async def _answer(
     writer = make_writer(
         as_json=options["as_json"], terminal=sys.stdout.isatty(), colour=settings.colour
     )
-    async with AsyncClient(config) as client:
+    async with AsyncClient(config, on_failure=note_failure(options)) as client:
         try:
             if options["no_stream"]:
                 response = await client.complete(**fields)

@@ -1,8 +1,9 @@
 """Configuration: TOML files and the environment, typed. The only reader of os.environ."""
 
 from aisopod.config.environment import wants_colour, wants_traceback
-from aisopod.config.load import find_files, load_config, user_file
+from aisopod.config.load import credentials_file, find_files, load_config, user_file
 from aisopod.config.network import proxy_for
+from aisopod.config.profiles import Profile, fingerprint, has_profile, profiles_for
 from aisopod.config.resolve import (
     base_url_for,
     credential_for,
@@ -10,28 +11,46 @@ from aisopod.config.resolve import (
     logins_folder,
     options_for,
     settings_for,
+    state_folder,
     timeouts_for,
     usable_url,
 )
-from aisopod.config.schema import Config, NetworkConfig, ProviderConfig, TimeoutConfig
+from aisopod.config.schema import (
+    Config,
+    CooldownConfig,
+    FailoverConfig,
+    NetworkConfig,
+    ProfileConfig,
+    ProviderConfig,
+    TimeoutConfig,
+)
 from aisopod.config.show import exposed_files, secrets_of, to_toml
 
 __all__ = [
     "Config",
+    "CooldownConfig",
+    "FailoverConfig",
     "NetworkConfig",
+    "Profile",
+    "ProfileConfig",
     "ProviderConfig",
     "TimeoutConfig",
     "base_url_for",
     "credential_for",
+    "credentials_file",
     "exposed_files",
     "find_files",
+    "fingerprint",
     "has_credential",
+    "has_profile",
     "load_config",
     "logins_folder",
     "options_for",
+    "profiles_for",
     "proxy_for",
     "secrets_of",
     "settings_for",
+    "state_folder",
     "timeouts_for",
     "to_toml",
     "usable_url",

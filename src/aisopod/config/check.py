@@ -13,10 +13,12 @@ from aisopod.types import Secret
 
 __all__ = ["CREDENTIAL_KEYS", "Problem", "find_line", "find_problems", "make_secret"]
 
-CREDENTIAL_KEYS = ("api_key", "api_key_env", "api_key_file", "token")
+CREDENTIAL_KEYS = (
+    "api_key", "api_key_env", "api_key_file", "api_key_command", "token", "keyring",
+)  # fmt: skip
 
 # What must not be shown even when it is of the wrong type.
-_HIDDEN = frozenset({"api_key", "token", "headers", "proxy"})
+_HIDDEN = frozenset({"api_key", "token", "headers", "proxy", "state"})
 
 _KINDS: dict[type, str] = {
     str: "a text",
@@ -47,17 +49,24 @@ def find_problems(values: dict[str, Any]) -> Iterator[Problem]:
     providers = values.get("providers")
     for name, table in providers.items() if isinstance(providers, dict) else ():
         if isinstance(table, dict):
-            named = [key for key in table if key in CREDENTIAL_KEYS]
-            if len(named) > 1:
-                yield Problem(
-                    ("providers", name, named[1]),
-                    f"a second credential beside {named[0]}: keep one of them",
-                )
+            yield from _credential_problems(table, ("providers", name))
+            profiles = table.get("profiles")
+            for profile, inner in profiles.items() if isinstance(profiles, dict) else ():
+                if isinstance(inner, dict):
+                    place = ("providers", name, "profiles", profile)
+                    yield from _credential_problems(inner, place)
     network = values.get("network")
     if isinstance(network, dict) and {"client_key", "client_certificate"} & set(network) == {
         "client_key"
     }:
         yield Problem(("network", "client_key"), "it needs client_certificate beside it")
+
+
+def _credential_problems(table: dict[str, Any], keys: tuple[str, ...]) -> Iterator[Problem]:
+    named = [key for key in table if key in CREDENTIAL_KEYS and table[key] is not False]
+    if len(named) > 1:
+        reason = f"a second credential beside {named[0]}: keep one of them"
+        yield Problem((*keys, named[1]), reason)
 
 
 def _problems(value: object, type_: Any, keys: tuple[str, ...]) -> Iterator[Problem]:  # noqa: ANN401

@@ -14,12 +14,21 @@ from aisopod.config.check import CREDENTIAL_KEYS, Problem, find_line, find_probl
 from aisopod.config.schema import Config
 from aisopod.errors import ConfigurationError
 
-__all__ = ["PROJECT_FILE", "VARIABLES", "find_files", "load_config", "user_file"]
+__all__ = [
+    "PROJECT_FILE",
+    "VARIABLES",
+    "credentials_file",
+    "find_files",
+    "load_config",
+    "read_values",
+    "user_file",
+]
 
 PROJECT_FILE = "aisopod.toml"
 
 VARIABLES: dict[str, tuple[str, ...]] = {
     "AISOPOD_MODEL": ("default_model",),
+    "AISOPOD_STATE": ("state",),
     "AISOPOD_CA_BUNDLE": ("network", "ca_bundle"),
     "AISOPOD_CLIENT_CERT": ("network", "client_certificate"),
     "AISOPOD_CLIENT_KEY": ("network", "client_key"),
@@ -35,10 +44,10 @@ def load_config(
     environ: Mapping[str, str] | None = None,
     cwd: Path | None = None,
 ) -> Config:
-    """Read the configuration; later sources win: user's file, project's file, environment.
+    """Read the configuration; later sources win: credentials, user's file, project's, environment.
 
     Args:
-        path: a file that stands in for both; AISOPOD_CONFIG does the same.
+        path: a file that stands in for the user's and the project's; AISOPOD_CONFIG does the same.
         environ: the environment; os.environ when None.
         cwd: where the project's file is looked for, upwards; the working folder when None.
 
@@ -50,13 +59,25 @@ def load_config(
     files = find_files(path, environ=environ, cwd=cwd)
     merged: dict[str, Any] = {}
     for file in files:
-        merged = _joined(merged, _anchored(_read(file), file.parent))
+        values = read_values(file)
+        if file.name == PROJECT_FILE and not path:
+            _refuse_commands(values, file)
+        merged = _joined(merged, _anchored(values, file.parent))
     config = msgspec.convert(
         _joined(merged, _of_environment(environ)), Config, dec_hook=make_secret
     )
     if config.network.client_key and not config.network.client_certificate:
         raise ConfigurationError("AISOPOD_CLIENT_KEY needs AISOPOD_CLIENT_CERT beside it")
     return msgspec.structs.replace(config, sources=tuple(files))
+
+
+def credentials_file(environ: Mapping[str, str] | None = None) -> Path:
+    """Where `aisopod auth` keeps profiles: a configuration that only its owner can read."""
+    environ = os.environ if environ is None else environ
+    named = environ.get("AISOPOD_CREDENTIALS", "").strip()
+    if named:
+        return Path(_expanded(named))
+    return platformdirs.user_data_path("aisopod") / "credentials.toml"
 
 
 def user_file() -> Path:
@@ -76,15 +97,17 @@ def find_files(
         ConfigurationError: a file that was named does not exist.
     """
     environ = os.environ if environ is None else environ
+    stored = [file for file in (credentials_file(environ),) if _is_file(file)]
     named = path or environ.get("AISOPOD_CONFIG")
     if named:
         file = Path(_expanded(os.fspath(named)))
         if not file.is_file():
             source = "" if path else " (named by AISOPOD_CONFIG)"
             raise ConfigurationError(f"{file}: there is no such configuration file{source}")
-        return [file]
+        return [*stored, file]
     project = _project_file(cwd)
-    return [file for file in (user_file(), project) if file is not None and _is_file(file)]
+    found = [file for file in (user_file(), project) if file is not None and _is_file(file)]
+    return stored + found
 
 
 def _project_file(cwd: Path | None) -> Path | None:
@@ -112,7 +135,7 @@ def _expanded(path: str) -> str:
     return os.path.expanduser(path)  # noqa: PTH111
 
 
-def _read(file: Path) -> dict[str, Any]:
+def read_values(file: Path) -> dict[str, Any]:
     """The values of one file, checked on its own so that what is wrong is told of that file."""
     try:
         text = file.read_text(encoding="utf-8-sig")
@@ -137,6 +160,17 @@ def _read(file: Path) -> dict[str, Any]:
     return values
 
 
+def _refuse_commands(values: dict[str, Any], file: Path) -> None:
+    """A folder that somebody else made must not run commands here."""
+    for name, table in values.get("providers", {}).items():
+        for profile, settings in table.get("profiles", {}).items():
+            if "api_key_command" in settings:
+                raise ConfigurationError(
+                    f"{file}: {_dotted(('providers', name, 'profiles', profile))}.api_key_command: "
+                    f"a project's file cannot run commands: put it into {user_file()}"
+                )
+
+
 def _told(problem: Problem, text: str, file: Path) -> str:
     line = find_line(text, problem.keys)
     return f"{file}:{line}: {_dotted(problem.keys)}: {problem.reason}"
@@ -155,8 +189,17 @@ def _anchored(values: dict[str, Any], folder: Path) -> dict[str, Any]:
         anchored["network"] = _with_paths(values["network"], _NETWORK_FILES, folder)
     if "providers" in values:
         anchored["providers"] = {
-            name: _with_paths(table, ("api_key_file",), folder)
-            for name, table in values["providers"].items()
+            name: _anchored_provider(table, folder) for name, table in values["providers"].items()
+        }
+    return anchored
+
+
+def _anchored_provider(table: dict[str, Any], folder: Path) -> dict[str, Any]:
+    anchored = _with_paths(table, ("api_key_file",), folder)
+    if "profiles" in table:
+        anchored["profiles"] = {
+            name: _with_paths(profile, ("api_key_file",), folder)
+            for name, profile in table["profiles"].items()
         }
     return anchored
 
@@ -171,13 +214,20 @@ def _joined(weak: dict[str, Any], strong: dict[str, Any]) -> dict[str, Any]:
     kept = dict(weak)
     if "client_certificate" in strong.get("network", {}):
         kept["network"] = _without(weak.get("network", {}), {"client_key"})
-    kept["providers"] = {
-        name: _without(table, set(CREDENTIAL_KEYS))
-        if any(key in strong.get("providers", {}).get(name, {}) for key in CREDENTIAL_KEYS)
-        else table
-        for name, table in weak.get("providers", {}).items()
-    }
+    kept["providers"] = _without_replaced(weak.get("providers", {}), strong.get("providers", {}))
     return _merged(kept, strong)
+
+
+def _without_replaced(weak: dict[str, Any], strong: dict[str, Any]) -> dict[str, Any]:
+    """Tables of the weak without the credentials that the strong has others for."""
+    kept = {}
+    for name, table in weak.items():
+        over = strong.get(name, {})
+        names_one = any(key in over for key in CREDENTIAL_KEYS)
+        kept[name] = _without(table, set(CREDENTIAL_KEYS)) if names_one else dict(table)
+        if "profiles" in table:
+            kept[name]["profiles"] = _without_replaced(table["profiles"], over.get("profiles", {}))
+    return kept
 
 
 def _without(table: dict[str, Any], keys: set[str]) -> dict[str, Any]:

@@ -21,7 +21,10 @@ __all__ = [
     "has_credential",
     "logins_folder",
     "options_for",
+    "secret_file",
+    "sendable",
     "settings_for",
+    "state_folder",
     "timeouts_for",
     "usable_url",
 ]
@@ -71,6 +74,11 @@ def logins_folder() -> Path:
     return platformdirs.user_data_path("aisopod") / "logins"
 
 
+def state_folder() -> Path:
+    """Where the health of profiles is kept."""
+    return platformdirs.user_state_path("aisopod")
+
+
 def has_credential(host: Host, config: Config, environ: Mapping[str, str] | None = None) -> bool:
     """Whether there is a credential for the host, without complaining."""
     environ = os.environ if environ is None else environ
@@ -87,23 +95,33 @@ def _configured(
 ) -> Credential | None:
     place = f"providers.{host.id}."
     if settings.api_key:
-        return Credential(secret=_sendable(settings.api_key.reveal(), place + "api_key"))
+        return Credential(secret=sendable(settings.api_key.reveal(), place + "api_key"))
     if settings.api_key_env:
         value = environ.get(settings.api_key_env, "").strip()
         if not value:
             raise MissingCredentialError(
                 f"{place}api_key_env names {settings.api_key_env}, which is not set"
             )
-        return Credential(secret=_sendable(value, settings.api_key_env))
+        return Credential(secret=sendable(value, settings.api_key_env))
     if settings.api_key_file:
         file = Path(os.path.expanduser(settings.api_key_file))  # noqa: PTH111 - it never raises
-        return Credential(secret=_secret_file(file, place + "api_key_file"))
+        return Credential(secret=secret_file(file, place + "api_key_file"))
     if settings.token:
-        return Credential(secret=_sendable(settings.token.reveal(), place + "token"), kind="token")
+        return Credential(secret=sendable(settings.token.reveal(), place + "token"), kind="token")
     return None
 
 
-def _secret_file(file: Path, place: str) -> Secret:
+def secret_file(file: Path, place: str) -> Secret:
+    """The secret that a file holds.
+
+    Args:
+        file: the file.
+        place: where it was named, for the error.
+
+    Raises:
+        MissingCredentialError: it is empty.
+        ConfigurationError: it cannot be read.
+    """
     try:
         text = file.read_text(encoding="utf-8").strip()
     except OSError as error:
@@ -114,10 +132,10 @@ def _secret_file(file: Path, place: str) -> Secret:
         raise ConfigurationError(f"{place}: {file} is no text") from None
     if not text:
         raise MissingCredentialError(f"{place}: {file} is empty")
-    return _sendable(text, f"{place}: {file}")
+    return sendable(text, f"{place}: {file}")
 
 
-def _sendable(text: str, place: str) -> Secret:
+def sendable(text: str, place: str) -> Secret:
     """The key, if a header can carry it: a line break in it would end the header."""
     text = text.strip()
     if not (text.isascii() and text.isprintable()):
@@ -128,10 +146,10 @@ def _sendable(text: str, place: str) -> Secret:
 def _of_environment(host: Host, environ: Mapping[str, str]) -> Credential | None:
     for name in host.key_variables:
         if value := environ.get(name, "").strip():
-            return Credential(secret=_sendable(value, name))
+            return Credential(secret=sendable(value, name))
     for name in host.token_variables:
         if value := environ.get(name, "").strip():
-            return Credential(secret=_sendable(value, name), kind="token")
+            return Credential(secret=sendable(value, name), kind="token")
     return None
 
 

@@ -7,7 +7,15 @@ import msgspec
 
 from aisopod.types import OnUnsupported, Secret
 
-__all__ = ["Config", "NetworkConfig", "ProviderConfig", "TimeoutConfig"]
+__all__ = [
+    "Config",
+    "CooldownConfig",
+    "FailoverConfig",
+    "NetworkConfig",
+    "ProfileConfig",
+    "ProviderConfig",
+    "TimeoutConfig",
+]
 
 # `nan` fails this too; `inf` and 0 are no limit.
 Seconds = Annotated[float, msgspec.Meta(ge=0, description="a number of seconds, 0 for no limit")]
@@ -25,6 +33,23 @@ ProviderName = Annotated[
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*\Z",
         description="a provider's name: letters, digits, dots, dashes and underscores",
     ),
+]
+Steps = Annotated[
+    tuple[Annotated[float, msgspec.Meta(gt=0)], ...],
+    msgspec.Meta(min_length=1, description="a list of seconds, such as [30, 60, 300]"),
+]
+ProfileName = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._@-]*\Z",
+        description="a profile's name: letters, digits, dots, dashes, underscores and @",
+    ),
+]
+Chain = Annotated[
+    str | list[str], msgspec.Meta(description="a model or a list of models, as provider/model")
+]
+Command = Annotated[
+    str | list[str], msgspec.Meta(description="a command line, or a list of its words")
 ]
 
 
@@ -71,6 +96,86 @@ class NetworkConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         )
 
 
+class CooldownConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How long what is left alone after a failure, in seconds; what is left out is the default's.
+
+    A list is by the number of failures in a row; its last entry holds for all more.
+
+    Attributes:
+        rate_limit: a profile for one model, where the provider tells no time.
+        overloaded: a model or provider without capacity, failing, or silent.
+        auth: a profile whose credential was refused.
+        permission: a profile for a model that it may not use.
+        billing: a profile that is out of credit.
+        forget: when earlier failures no longer count.
+        probe: how long one request may try something again before another may.
+        pacing: the most that a limit which headers show as used up holds a profile back.
+    """
+
+    rate_limit: Steps | None = None
+    overloaded: Steps | None = None
+    auth: Steps | None = None
+    permission: Steps | None = None
+    billing: Steps | None = None
+    forget: Seconds | None = None
+    probe: Seconds | None = None
+    pacing: Seconds | None = None
+
+
+class FailoverConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How far a request may go to be served.
+
+    Attributes:
+        max_attempts: how many times it is sent, over all candidates and profiles.
+        max_retries: how many times more the same candidate is asked after it failed for reasons
+            of its own (overload, server errors, silence).
+        max_wait: seconds that it waits in all for somebody to come back; 0 never waits.
+    """
+
+    max_attempts: Annotated[int, msgspec.Meta(ge=1, description="a number from 1")] = 8
+    max_retries: Annotated[int, msgspec.Meta(ge=0, description="a number from 0")] = 2
+    max_wait: Seconds = 60.0
+
+
+class ProfileConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One credential of a provider, and what it may be used for.
+
+    It has one of the first six, or none of them where the platform finds the credential.
+
+    Attributes:
+        api_key: the key; better left to one of the next.
+        api_key_env: environment variable that holds the key.
+        api_key_file: file that holds the key.
+        api_key_command: command that prints the key.
+        token: a bearer token in place of a key.
+        keyring: whether the key is in the system's keyring, as `aisopod auth add --keyring` puts it.
+        kind: `token` where one of the above gives a bearer token; `oauth` or `aws` for what the
+            provider's platform finds.
+        models: patterns of the models that it may serve, such as `gpt-5*`; all when empty.
+        base_url: where it is used, in place of the provider's address.
+        options: the provider's own options for it, such as `organization` or `region`.
+        weight: how large its share of the requests is, beside others of its rank.
+        enabled: whether it is used.
+    """
+
+    api_key: Secret | None = None
+    api_key_env: str | None = None
+    api_key_file: str | None = None
+    api_key_command: Command | None = None
+    token: Secret | None = None
+    keyring: bool = False
+    kind: Literal["api_key", "token", "oauth", "aws"] | None = None
+    models: list[str] = []
+    base_url: str | None = None
+    options: dict[str, str] = {}
+    weight: Annotated[float, msgspec.Meta(gt=0, description="a number over 0")] = 1.0
+    enabled: bool = True
+
+    def __repr__(self) -> str:
+        """Without anything that could be a secret."""
+        return f"ProfileConfig(kind={self.kind!r}, base_url={self.base_url!r})"
+
+
 class ProviderConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One provider. A name that aisopod does not know makes a new one of `base_url`.
 
@@ -84,6 +189,9 @@ class ProviderConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         options: the provider's own options, such as `organization` or `api_version`.
         timeouts: limits for this provider.
         dialect: for a new provider, whose wire it speaks; `openai` when left out.
+        profiles: further credentials, by name; the one above is named `default`.
+        order: names of profiles in the order in which they are used; without it they take turns.
+        cooldowns: for this provider.
     """
 
     base_url: str | None = None
@@ -95,6 +203,9 @@ class ProviderConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     options: dict[str, str] = {}
     timeouts: TimeoutConfig = TimeoutConfig()
     dialect: Literal["openai", "anthropic", "gemini", "ollama"] | None = None
+    profiles: dict[ProfileName, ProfileConfig] = {}
+    order: list[str] = []
+    cooldowns: CooldownConfig = CooldownConfig()
 
     def __repr__(self) -> str:
         """Without the values of headers, which may be credentials."""
@@ -109,7 +220,12 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """The whole configuration.
 
     Attributes:
-        default_model: `provider/model` where a call names none.
+        default_model: `provider/model`, or an alias, where a call names none.
+        aliases: names for a model or for a chain of candidates, which may be aliases again.
+        failover: how far a request may go to be served.
+        cooldowns: how long what is left alone after a failure.
+        state: where profiles' health is kept: `sqlite`, `sqlite:FILE`, `memory`, or the URL of a
+            Redis or Valkey server.
         on_unsupported: `error` or `drop`, for parameters that a model does not take.
         timeouts: limits for every request.
         network: proxy and TLS.
@@ -118,6 +234,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """
 
     default_model: str | None = None
+    aliases: dict[str, Chain] = {}
+    failover: FailoverConfig = FailoverConfig()
+    cooldowns: CooldownConfig = CooldownConfig()
+    state: str = "sqlite"
     on_unsupported: OnUnsupported = "error"
     timeouts: TimeoutConfig = TimeoutConfig()
     network: NetworkConfig = NetworkConfig()

@@ -9,10 +9,10 @@ from typing import Any
 import msgspec
 
 from aisopod.config.network import without_userinfo
-from aisopod.config.schema import Config, ProviderConfig
+from aisopod.config.schema import Config, ProfileConfig, ProviderConfig
 from aisopod.types import Secret
 
-__all__ = ["exposed_files", "secrets_of", "to_toml"]
+__all__ = ["exposed_files", "secrets_of", "table_text", "to_toml"]
 
 
 def to_toml(config: Config) -> str:
@@ -25,8 +25,18 @@ def to_toml(config: Config) -> str:
     if config.network.proxy:
         values["network"]["proxy"] = without_userinfo(config.network.proxy)
     for name, provider in config.providers.items():
+        table = values["providers"][name]
         if provider.base_url:
-            values["providers"][name]["base_url"] = without_userinfo(provider.base_url)
+            table["base_url"] = without_userinfo(provider.base_url)
+        for profile, settings in provider.profiles.items():
+            if settings.base_url:
+                table["profiles"][profile]["base_url"] = without_userinfo(settings.base_url)
+    values["state"] = without_userinfo(config.state)
+    return table_text(values)
+
+
+def table_text(values: dict[str, Any]) -> str:
+    """Values as TOML."""
     return "\n".join(_lines(values, ())).strip() + "\n"
 
 
@@ -34,14 +44,24 @@ def secrets_of(config: Config) -> list[str]:
     """Every text in the configuration that no output may hold."""
     found: list[str] = []
     for provider in config.providers.values():
-        found += [secret.reveal() for secret in (provider.api_key, provider.token) if secret]
+        holders: list[ProviderConfig | ProfileConfig] = [provider, *provider.profiles.values()]
+        for holder in holders:
+            found += [secret.reveal() for secret in (holder.api_key, holder.token) if secret]
         found += provider.headers.values()
     return [secret for secret in found if len(secret) >= 8]
 
 
 def exposed_files(config: Config) -> list[Path]:
     """Files that hold a key and that others on this machine may read."""
-    keys = [Path(provider.api_key_file or "") for provider in config.providers.values()]
+    named = [
+        name
+        for provider in config.providers.values()
+        for name in (
+            provider.api_key_file,
+            *(profile.api_key_file for profile in provider.profiles.values()),
+        )
+    ]
+    keys = [Path(name or "") for name in named]
     files = [*(file for file in config.sources if _holds_key(file)), *keys]
     return [file for file in files if file.name and _is_exposed(file)]
 
@@ -51,7 +71,12 @@ def _holds_key(file: Path) -> bool:
         tables = tomllib.loads(file.read_text(encoding="utf-8-sig")).get("providers", {})
     except (OSError, ValueError):
         return False
-    return any("api_key" in table or "token" in table for table in tables.values())
+    holders = [
+        holder
+        for table in tables.values()
+        for holder in (table, *table.get("profiles", {}).values())
+    ]
+    return any("api_key" in holder or "token" in holder for holder in holders)
 
 
 def _is_exposed(file: Path) -> bool:

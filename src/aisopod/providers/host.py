@@ -71,12 +71,14 @@ class Platform(msgspec.Struct, frozen=True, kw_only=True):
             the remedy for what is missing.
         open: settled options, and the folder where logins are kept, to the source of credentials.
         choices: options that ask for this source even where a variable holds a key.
+        kind: what its credentials are: a login's tokens, or AWS keys.
     """
 
     present: Callable[[Mapping[str, str], Path], bool]
     settle: Callable[[Mapping[str, str]], Mapping[str, str]]
     open: Callable[[Mapping[str, str], Path], CredentialSource]
     choices: tuple[str, ...] = ()
+    kind: Literal["oauth", "aws"] = "oauth"
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,5 +1,6 @@
 """The types that users see: values without behaviour beyond convenience."""
 
+from aisopod.types.attempts import Attempt, Explanation, ProfileState
 from aisopod.types.chunks import (
     ChatCompletionChunk,
     FinishReason,
@@ -34,12 +35,14 @@ from aisopod.types.tools import OpaqueTool, Tool, ToolChoice, ToolChoiceMode
 from aisopod.types.usage import TokenUsage
 
 __all__ = [
+    "Attempt",
     "CacheControl",
     "ChatCompletion",
     "ChatCompletionChunk",
     "ChatCompletionRequest",
     "DocumentPart",
     "Effort",
+    "Explanation",
     "FinishReason",
     "Fold",
     "HttpRequest",
@@ -53,6 +56,7 @@ __all__ = [
     "OpaquePart",
     "OpaqueTool",
     "Part",
+    "ProfileState",
     "ProviderHealth",
     "PullProgress",
     "RateLimit",

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from aisopod.errors import OutputValidationError
+from aisopod.types.attempts import Attempt
 from aisopod.types.chunks import (
     ChatCompletionChunk,
     FinishReason,
@@ -41,6 +42,7 @@ class ChatCompletion(msgspec.Struct, frozen=True, kw_only=True):
         metadata: what else the provider told, in its own names.
         info: facts of the HTTP exchange.
         response_type: the type that `parsed` gives, when one was asked for.
+        attempts: what a client tried, in order; the last one gave this answer.
     """
 
     id: str
@@ -54,6 +56,7 @@ class ChatCompletion(msgspec.Struct, frozen=True, kw_only=True):
     metadata: dict[str, Any] = {}
     info: ResponseInfo | None = None
     response_type: Any = None
+    attempts: list[Attempt] = []
 
     @property
     def text(self) -> str:
@@ -240,6 +243,11 @@ class Fold:
             self._warnings.extend(chunk.warnings)
         if chunk.metadata is not None:
             self._metadata.update(chunk.metadata)
+
+    @property
+    def usage(self) -> TokenUsage | None:
+        """Tokens as far as they were told."""
+        return self._usage
 
     def result(self, *, response_type: Any = None) -> ChatCompletion:  # noqa: ANN401
         """The response as far as it has come."""

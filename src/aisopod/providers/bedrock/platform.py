@@ -209,4 +209,4 @@ def _open(options: Mapping[str, str], folder: Path) -> CredentialSource:  # noqa
     return ChainSource(options.get("profile"), options["region"])
 
 
-platform = Platform(present=_present, settle=_settle, open=_open, choices=("profile",))
+platform = Platform(present=_present, settle=_settle, open=_open, choices=("profile",), kind="aws")

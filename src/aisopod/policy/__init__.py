@@ -1,0 +1,1 @@
+"""Pure decisions: (what is remembered, what happened, time, chance) to what follows."""

@@ -1,0 +1,262 @@
+"""What is remembered of a subject, and how events change it: a pure fold over a log.
+
+A subject is whatever can fail by itself: a profile, a profile with one model, a model, a
+provider. Every store folds with the function below, so all agree; an event carries all that it
+needs (its time, its constants, its random number), so that the same log gives the same state.
+"""
+
+import msgspec
+
+__all__ = [
+    "Claimed",
+    "Event",
+    "Failed",
+    "Health",
+    "Pinned",
+    "Released",
+    "Reset",
+    "Succeeded",
+    "Used",
+    "Window",
+    "applied",
+]
+
+PROVIDER_EVIDENCE_SECONDS = 120.0
+"""Models that fail within this time of each other are the provider's failure."""
+PROVIDER_EVIDENCE_MODELS = 2
+JITTER = 0.2
+"""The most that chance adds to a window whose end nobody told, as a part of it."""
+SHORTEST_WINDOW_SECONDS = 0.1
+"""Services say `retry-after: 0`, too."""
+
+
+class Window(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A time in which a subject is left alone. It stays after its end until a success closes it.
+
+    Attributes:
+        since: when it opened, in seconds since the epoch.
+        until: when it ends.
+        failures: how many failures in a row led here; those inside a window do not count.
+        last: when the last failure came, counted or not.
+        rule: id of the rule that classified the failure.
+        message: what was said, without secrets, shortened.
+    """
+
+    since: float
+    until: float
+    failures: int = 1
+    last: float = 0.0
+    rule: str = ""
+    message: str = ""
+
+
+class Health(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """All that is remembered of a subject. Times are seconds since the epoch; 0 is never.
+
+    Attributes:
+        last_used: when it was last chosen.
+        last_good: when it last succeeded.
+        windows: by reason; none on a healthy subject.
+        paced_until: until when its limit is known to be used up, by the provider's own figures.
+        probe_until: until when the one request that tries it again has the right to.
+        probe_owner: which request that is.
+        secret: fingerprint of the secret that the windows are about; another secret is healthy.
+        models: for a provider, which of its models failed lately, and when.
+        pinned: for a session, its profile.
+    """
+
+    last_used: float = 0.0
+    last_good: float = 0.0
+    windows: dict[str, Window] = {}
+    paced_until: float = 0.0
+    probe_until: float = 0.0
+    probe_owner: str = ""
+    secret: str = ""
+    models: dict[str, float] = {}
+    pinned: str = ""
+
+
+class _Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What happened, at a time in seconds since the epoch."""
+
+    at: float
+
+
+class Used(_Event, frozen=True, tag="used"):
+    """It was chosen."""
+
+
+class Succeeded(_Event, frozen=True, tag="succeeded"):
+    """It answered.
+
+    Attributes:
+        started: when that request was sent; a window opened later than that stays.
+        secret: fingerprint of the secret that was used.
+        paced_until: until when the provider's figures say that nothing is left.
+    """
+
+    started: float
+    secret: str = ""
+    paced_until: float = 0.0
+
+
+class Failed(_Event, frozen=True, tag="failed"):
+    """It failed.
+
+    Attributes:
+        started: when that request was sent.
+        reason: which window it opens.
+        steps: seconds that the window is long, by the number of failures in a row.
+        until: the end that the provider told, in seconds since the epoch; None without one.
+        chance: a random number from 0 to 1, for the jitter.
+        forget: seconds after which earlier failures do not count.
+        rule: id of the rule that classified it.
+        message: what was said, without secrets.
+        secret: fingerprint of the secret that was used.
+        model: for a provider, the model that failed: one alone is no evidence against it.
+    """
+
+    started: float
+    reason: str
+    steps: tuple[float, ...]
+    until: float | None = None
+    chance: float = 0.0
+    forget: float = 86400.0
+    rule: str = ""
+    message: str = ""
+    secret: str = ""
+    model: str = ""
+
+
+class Claimed(_Event, frozen=True, tag="claimed"):
+    """A request asks for the right to try it again; the first one has it for `lease` seconds."""
+
+    owner: str
+    lease: float
+
+
+class Released(_Event, frozen=True, tag="released"):
+    """The request that had the right gives it back, having learnt nothing."""
+
+    owner: str
+
+
+class Pinned(_Event, frozen=True, tag="pinned"):
+    """A session goes to this profile from now on; an empty one resets it."""
+
+    profile: str
+
+
+class Reset(_Event, frozen=True, tag="reset"):
+    """Somebody says that all is well again."""
+
+
+Event = Used | Succeeded | Failed | Claimed | Released | Pinned | Reset
+
+
+def applied(health: Health, event: Event) -> Health:
+    """The subject's health after an event."""
+    match event:
+        case Used():
+            return _replace(health, last_used=max(health.last_used, event.at))
+        case Succeeded():
+            return _succeeded(health, event)
+        case Failed():
+            return _failed(_with_secret(health, event.secret), event)
+        case Claimed():
+            if health.probe_until > event.at and health.probe_owner != event.owner:
+                return health
+            return _replace(health, probe_until=event.at + event.lease, probe_owner=event.owner)
+        case Released():
+            if health.probe_owner != event.owner:
+                return health
+            return _replace(health, probe_until=0.0, probe_owner="")
+        case Pinned():
+            return _replace(health, pinned=event.profile, last_used=event.at)
+        case Reset():
+            return Health(last_used=health.last_used, last_good=health.last_good)
+
+
+_replace = msgspec.structs.replace
+
+
+def _with_secret(health: Health, secret: str) -> Health:
+    """Another secret has done nothing yet."""
+    if health.secret == secret:
+        return health
+    if not health.secret:
+        return _replace(health, secret=secret)
+    return Health(last_used=health.last_used, last_good=health.last_good, secret=secret)
+
+
+def _succeeded(health: Health, event: Succeeded) -> Health:
+    # What was sent before a window opened proves nothing about what it was opened for.
+    windows = {
+        reason: window
+        for reason, window in health.windows.items()
+        if window.since > event.started and health.secret == event.secret
+    }
+    return Health(
+        last_used=max(health.last_used, event.started),
+        last_good=max(health.last_good, event.at),
+        windows=windows,
+        # Answers overtake each other: an older one's figures must not hide that nothing is left.
+        paced_until=max(health.paced_until, event.paced_until),
+        secret=event.secret,
+        probe_until=health.probe_until if windows else 0.0,
+        probe_owner=health.probe_owner if windows else "",
+    )
+
+
+def _failed(health: Health, event: Failed) -> Health:
+    if event.model:
+        health = _with_evidence(health, event)
+        if len(health.models) < PROVIDER_EVIDENCE_MODELS:
+            return health
+    old = health.windows.get(event.reason)
+    if old is not None and (event.at < old.until or event.started < old.since):
+        window = _seen_again(old, event)
+    else:
+        window = _opened(old, event)
+    return _replace(
+        health,
+        windows={**health.windows, event.reason: window},
+        probe_until=0.0,
+        probe_owner="",
+    )
+
+
+def _seen_again(old: Window, event: Failed) -> Window:
+    """A failure inside the window, or of a request older than it: no new evidence.
+
+    Only a deadline that the provider tells moves it, and only to a later time.
+    """
+    until = max(old.until, event.until or 0.0)
+    return _replace(old, until=until, last=max(old.last, event.at))
+
+
+def _opened(old: Window | None, event: Failed) -> Window:
+    forgotten = old is None or event.at - old.last > event.forget
+    failures = 1 if old is None or forgotten else old.failures + 1
+    if event.until is not None:
+        until = max(event.until, event.at + SHORTEST_WINDOW_SECONDS)
+    else:
+        step = event.steps[min(failures, len(event.steps)) - 1]
+        until = event.at + step * (1 + JITTER * event.chance)
+    return Window(
+        since=event.at,
+        until=until,
+        failures=failures,
+        last=event.at,
+        rule=event.rule,
+        message=event.message[:200],
+    )
+
+
+def _with_evidence(health: Health, event: Failed) -> Health:
+    recent = {
+        model: at
+        for model, at in health.models.items()
+        if event.at - at <= PROVIDER_EVIDENCE_SECONDS
+    }
+    return _replace(health, models={**recent, event.model: event.at})

@@ -1,0 +1,183 @@
+"""Whose turn it is: a pure decision over what is remembered."""
+
+from collections.abc import Callable, Container, Sequence
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from aisopod.policy.health import Health
+
+__all__ = ["Choice", "Option", "Standing", "choose", "standing"]
+
+
+class Option(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+    """A profile that could serve a candidate.
+
+    Attributes:
+        provider: the candidate's provider.
+        model: the candidate's model.
+        profile: the profile's id, `provider:name`.
+        candidate: place of the candidate in the chain, from 0.
+        rank: place among the candidate's profiles; equal ranks take turns.
+        weight: how large its share among equals is.
+        subjects: keys of the profile, of the profile with this model, of the model, and of the
+            provider.
+        secret: fingerprint of its secret; empty where secrets change by themselves.
+    """
+
+    provider: str
+    model: str
+    profile: str
+    candidate: int = 0
+    rank: int = 0
+    weight: float = 1.0
+    subjects: tuple[str, str, str, str]
+    secret: str = ""
+
+
+class Standing(NamedTuple):
+    """How an option stands at a moment.
+
+    Attributes:
+        state: `ready`; `probe` when a window has ended and one request may try; `out` until a
+            time; `probing` while that one request is under way.
+        until: when it comes back, in seconds since the epoch; 0 when it is not out.
+        subject: key of what is out.
+        reason: why: a cooldown's name, or `pacing`.
+        rule: id of the rule that classified the failure.
+        message: what was said.
+    """
+
+    state: Literal["ready", "probe", "probing", "out"]
+    until: float = 0.0
+    subject: str = ""
+    reason: str = ""
+    rule: str = ""
+    message: str = ""
+
+
+class Choice(NamedTuple):
+    """What to do now.
+
+    Attributes:
+        option: whom to ask; None when nobody can be.
+        probe: keys of what this request would try again; the right to must be claimed first.
+        retry_at: without an option, when the first may be back, in seconds since the epoch; None
+            when waiting does not help.
+        busy: whether somebody is trying one of them at this moment.
+        refused: whether one is out for its credential or its account, which another secret mends.
+    """
+
+    option: Option | None
+    probe: tuple[str, ...] = ()
+    retry_at: float | None = None
+    busy: bool = False
+    refused: bool = False
+
+
+_READY = Standing("ready")
+
+
+def standing(option: Option, health: Callable[[str], Health | None], now: float) -> Standing:
+    """How an option stands: by the worst of its four subjects."""
+    worst = _READY
+    for place, key in enumerate(option.subjects):
+        record = health(key)
+        if record is None:
+            continue
+        if place < 2 and record.secret and option.secret and record.secret != option.secret:
+            continue
+        found = _standing(key, record, now)
+        if (_BADNESS[found.state], found.until) > (_BADNESS[worst.state], worst.until):
+            worst = found
+    return worst
+
+
+_BADNESS = {"ready": 0, "probe": 1, "probing": 2, "out": 3}
+
+
+def _standing(key: str, health: Health, now: float) -> Standing:
+    ended = False
+    worst = _READY
+    for reason, window in health.windows.items():
+        # A clock that was set back must not make a window longer than it was.
+        until = min(window.until, now + window.until - window.since)
+        if until <= now:
+            ended = True
+        elif until > worst.until:
+            worst = Standing("out", until, key, reason, window.rule, window.message)
+    if health.paced_until > max(now, worst.until):
+        worst = Standing("out", health.paced_until, key, "pacing")
+    if worst.until or not ended:
+        return worst
+    reason, window = max(health.windows.items(), key=lambda item: item[1].until)
+    state: Literal["probe", "probing"] = "probing" if health.probe_until > now else "probe"
+    until = health.probe_until if state == "probing" else 0.0
+    return Standing(state, until, key, reason, window.rule, window.message)
+
+
+def choose(
+    options: Sequence[Option],
+    health: Callable[[str], Health | None],
+    now: float,
+    *,
+    excluded: Container[tuple[int, str]] = (),
+    pinned: Container[str] = (),
+) -> Choice:
+    """Whom to ask: the first candidate that somebody can serve, there the one whose turn it is.
+
+    Args:
+        options: the candidates' profiles.
+        health: key of a subject to what is remembered of it.
+        now: seconds since the epoch.
+        excluded: candidates' places and profiles that this request has done with.
+        pinned: profiles to which the session belongs; they go first where they can serve.
+    """
+    soonest: float | None = None
+    busy = refused = False
+    best: tuple[tuple[float, ...], Option, Standing] | None = None
+    for option in options:
+        if best is not None and option.candidate > best[1].candidate:
+            break
+        if (option.candidate, option.profile) in excluded:
+            continue
+        found = standing(option, health, now)
+        if found.until:
+            soonest = found.until if soonest is None else min(soonest, found.until)
+            busy = busy or found.state == "probing"
+            refused = refused or found.reason in {"auth", "billing"}
+            continue
+        turn = _turn(option, health, now, pinned)
+        if best is None or turn < best[0]:
+            best = (turn, option, found)
+    if best is None:
+        return Choice(None, retry_at=soonest, busy=busy, refused=refused)
+    _, option, found = best
+    probe = () if found.state == "ready" else _ended(option, health, now)
+    return Choice(option, probe, refused=refused)
+
+
+def _turn(
+    option: Option,
+    health: Callable[[str], Health | None],
+    now: float,
+    pinned: Container[str],
+) -> tuple[float, ...]:
+    """The smaller goes first: the session's own, then by rank, then who waited longest.
+
+    Waiting counts by weight: of two, the one with weight 2 has its turn twice as often. Unlike
+    a count of turns this does not flood a profile that was away for a while.
+    """
+    record = health(option.subjects[0])
+    waited = now - (record.last_used if record is not None else 0.0)
+    return (option.profile not in pinned, option.rank, -waited * option.weight)
+
+
+def _ended(option: Option, health: Callable[[str], Health | None], now: float) -> tuple[str, ...]:
+    """The subjects of an option that wait for one request to try them."""
+    keys = []
+    for key in option.subjects:
+        record = health(key)
+        if record is not None and _standing(key, record, now).state == "probe":
+            keys.append(key)
+    return tuple(keys)

@@ -1,0 +1,35 @@
+"""One request's way through candidates and profiles: policy, state and providers joined."""
+
+from aisopod.routing.candidates import Candidate, chain_of
+from aisopod.routing.overview import check_chain, reset, standings
+from aisopod.routing.pool import (
+    Pool,
+    build_provider,
+    build_transport,
+    find_host,
+    usable_providers,
+)
+from aisopod.routing.recorder import Recorder
+from aisopod.routing.route import Hooks, Route, Routing, Wishes
+from aisopod.routing.stream import Stream
+from aisopod.routing.waiting import WaitingRooms
+
+__all__ = [
+    "Candidate",
+    "Hooks",
+    "Pool",
+    "Recorder",
+    "Route",
+    "Routing",
+    "Stream",
+    "WaitingRooms",
+    "Wishes",
+    "build_provider",
+    "build_transport",
+    "chain_of",
+    "check_chain",
+    "find_host",
+    "reset",
+    "standings",
+    "usable_providers",
+]

@@ -1,0 +1,102 @@
+"""All profiles at a glance, and what people do to them by hand."""
+
+from collections.abc import Mapping, Sequence
+
+from aisopod.errors import AisopodError, ConfigurationError
+from aisopod.policy.health import Health
+from aisopod.policy.selection import Option, standing
+from aisopod.routing.candidates import Candidate
+from aisopod.routing.pool import Pool
+from aisopod.routing.refusal import state_of
+from aisopod.routing.route import Routing
+from aisopod.types import ProfileState
+
+__all__ = ["check_chain", "reset", "standings"]
+
+
+def check_chain(pool: Pool, chain: Sequence[Candidate], pinned: str | None) -> None:
+    """Whether anybody at all may serve a request.
+
+    Raises:
+        ConfigurationError: nobody; it is the first candidate's reason.
+    """
+    first: AisopodError | None = None
+    for candidate in chain:
+        try:
+            if pinned is not None and pinned.partition(":")[0] == candidate.provider:
+                pool.profile(pinned)
+            pool.profiles(candidate.provider)
+        except ConfigurationError as error:
+            first = first or error
+        else:
+            return
+    if first is not None:
+        raise first
+
+
+async def standings(routing: Routing, providers: Sequence[str]) -> list[ProfileState]:
+    """How every profile stands; one entry more for each model for which something is out."""
+    records = await routing.state.scan()
+    states: list[ProfileState] = []
+    for provider in providers:
+        try:
+            profiles = list(routing.pool.profiles(provider))
+        except ConfigurationError as error:
+            states.append(
+                ProfileState(
+                    provider=provider,
+                    profile=f"{provider}:default",
+                    state="unusable",
+                    reason=str(error),
+                )
+            )
+            continue
+        for profile in profiles:
+            states += _standings(routing, profile, records)
+    return states
+
+
+def _standings(routing: Routing, profile: str, records: Mapping[str, Health]) -> list[ProfileState]:
+    pool = routing.pool
+    alone = pool.option(profile, "")
+    problem = pool.problem(profile)
+    if problem is not None:
+        return [
+            ProfileState(
+                provider=alone.provider, profile=profile, state="unusable", reason=str(problem)
+            )
+        ]
+    now = routing.state.now()
+    own = state_of(alone, standing(alone, records.get, now))
+    found = [own]
+    for model in sorted(_models(alone, records)):
+        option = pool.option(profile, model)
+        state = state_of(option, standing(option, records.get, now))
+        if state.state != "ready" and state.subject != own.subject:
+            found.append(state)
+    return found
+
+
+def _models(option: Option, records: Mapping[str, Health]) -> set[str]:
+    """Models about which something is remembered that concerns the profile."""
+    _, pair, model, _ = option.subjects
+    return {
+        key.removeprefix(prefix)
+        for prefix in (pair, model)
+        for key in records
+        if key.startswith(prefix) and key != prefix
+    }
+
+
+async def reset(routing: Routing, profile: str) -> None:
+    """Forget every failure that keeps a profile from being used.
+
+    Raises:
+        ConfigurationError: there is no such profile.
+    """
+    option = routing.pool.option(profile, "")
+    records = await routing.state.scan()
+    own, pair, model, provider = option.subjects
+    keys = [key for key in records if key in (own, provider) or key.startswith((pair, model))]
+    routing.recorder.reset(keys)
+    await routing.state.settle()

@@ -1,0 +1,172 @@
+"""What happened to a request, as events of the subjects that it concerns."""
+
+import random
+from collections.abc import Mapping, Sequence
+from hashlib import blake2b
+
+import msgspec
+
+from aisopod.errors import AisopodError, ProviderError, Scope
+from aisopod.policy.cooldowns import Cooldowns
+from aisopod.policy.failover import Subject, Verdict, verdict_on
+from aisopod.policy.health import Event, Failed, Health, Pinned, Released, Reset, Succeeded, Used
+from aisopod.policy.selection import Option
+from aisopod.stores import SharedState
+from aisopod.types import RateLimit
+
+__all__ = ["Recorder", "rule_of", "session_key"]
+
+
+class Recorder:
+    """Marks profiles and models as good or failed.
+
+    Args:
+        state: where it is remembered.
+    """
+
+    def __init__(self, state: SharedState) -> None:
+        self._state = state
+
+    def used(self, option: Option, session: str | None) -> None:
+        """It was chosen; this is written along with how it ended."""
+        now = self._state.now()
+        events: dict[str, Sequence[Event]] = {option.subjects[0]: [Used(at=now)]}
+        if session is not None:
+            events[session_key(option.provider, session)] = [Pinned(at=now, profile=option.profile)]
+        self._state.note(events, write=False)
+
+    def succeeded(
+        self,
+        option: Option,
+        secret: str,
+        *,
+        started: float,
+        limits: Mapping[str, RateLimit] | None = None,
+        cooldowns: Cooldowns | None = None,
+        subjects: Sequence[str] | None = None,
+    ) -> None:
+        """It answered.
+
+        Args:
+            option: who.
+            secret: fingerprint of the secret that was used.
+            started: when the request was sent, in seconds since the epoch.
+            limits: what the response's headers said.
+            cooldowns: the provider's constants.
+            subjects: what this proves good; all that it concerns when None.
+        """
+        now = self._state.now()
+        profile, pair, model, provider = option.subjects
+        paced = _paced_until(limits, now, cooldowns) if limits and cooldowns else 0.0
+        own = Succeeded(at=now, started=started, secret=secret)
+        # An answer now shows a model alive, whenever its request was sent.
+        alive = Succeeded(at=now, started=now)
+        events: dict[str, Sequence[Event]] = {profile: [own]}
+        if paced:
+            events[pair] = [Succeeded(at=now, started=started, secret=secret, paced_until=paced)]
+        elif self._is_marked(pair):
+            events[pair] = [own]
+        events |= {key: [alive] for key in (model, provider) if self._is_marked(key)}
+        if subjects is not None:
+            events = {key: happened for key, happened in events.items() if key in subjects}
+        self._state.note(events)
+
+    def failed(
+        self,
+        option: Option,
+        error: AisopodError,
+        secret: str,
+        *,
+        started: float,
+        cooldowns: Cooldowns,
+    ) -> Verdict:
+        """It failed; gives what follows."""
+        verdict = verdict_on(error)
+        subject = _subject_of(error, verdict)
+        if subject is None or verdict.reason is None:
+            return verdict
+        now = self._state.now()
+        told = error.retry_after if isinstance(error, ProviderError) else None
+        profile, pair, model, provider = option.subjects
+        key = {"profile": profile, "pair": pair, "model": model, "provider": provider}[subject]
+        failure = Failed(
+            at=now,
+            started=started,
+            reason=verdict.reason,
+            steps=getattr(cooldowns, verdict.reason),
+            until=None if told is None else now + told,
+            chance=random.random(),  # noqa: S311 - no secret
+            forget=cooldowns.forget,
+            rule=rule_of(error),
+            message=error.message,
+            secret=secret if key in (profile, pair) else "",
+        )
+        events: dict[str, Sequence[Event]] = {key: [failure]}
+        if key == model:
+            events[provider] = [_evidence(failure, option.model)]
+        self._state.note(events)
+        return verdict
+
+    def released(self, keys: Sequence[str], owner: str) -> None:
+        """A request that was to try these has learnt nothing."""
+        now = self._state.now()
+        held = [key for key in keys if self._owner(key) == owner]
+        if held:
+            self._state.note({key: [Released(at=now, owner=owner)] for key in held})
+
+    def reset(self, keys: Sequence[str]) -> None:
+        """Somebody says that all is well with these again."""
+        now = self._state.now()
+        self._state.note({key: [Reset(at=now)] for key in keys})
+
+    def unpinned(self, provider: str, session: str) -> None:
+        """The session goes to whoever's turn it is."""
+        key = session_key(provider, session)
+        self._state.note({key: [Pinned(at=self._state.now(), profile="")]})
+
+    def _is_marked(self, key: str) -> bool:
+        health = self._state.health(key)
+        return health is not None and bool(health.windows or health.models)
+
+    def _owner(self, key: str) -> str:
+        health: Health | None = self._state.health(key)
+        return health.probe_owner if health is not None else ""
+
+
+def session_key(provider: str, session: str) -> str:
+    """The key of a session's profile; ids of sessions may name people, so they are hashed."""
+    digest = blake2b(session.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
+    return f"session/{provider}/{digest}"
+
+
+def rule_of(error: AisopodError) -> str:
+    """Which rule classified it: the provider's, or the class of what aisopod found itself."""
+    rule = error.rule if isinstance(error, ProviderError) else None
+    return rule or f"aisopod/{type(error).__name__}"
+
+
+def _subject_of(error: AisopodError, verdict: Verdict) -> Subject | None:
+    """What the failure is held against: the table's, unless its rule says otherwise."""
+    own: Scope | None = error.__dict__.get("scope")
+    match own:
+        case None:
+            return verdict.cools
+        case "request":
+            return None
+        case "model":
+            return "model" if verdict.cools == "model" else "pair"
+        case _:
+            return own
+
+
+def _evidence(failure: Failed, model: str) -> Failed:
+    """The same against the provider, which counts once several models fail."""
+    return msgspec.structs.replace(failure, model=model, until=None)
+
+
+def _paced_until(limits: Mapping[str, RateLimit], now: float, cooldowns: Cooldowns) -> float:
+    """Until when the headers show nothing left; 0 when there is something."""
+    waits = [
+        limit.reset_after for limit in limits.values() if limit.remaining == 0 and limit.reset_after
+    ]
+    return now + min(max(waits), cooldowns.pacing) if waits else 0.0

@@ -1,0 +1,158 @@
+"""How everybody stands, and what is told when nobody could serve a request."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from aisopod.errors import AisopodError, AllAttemptsFailedError, ConfigurationError, ProviderError
+from aisopod.policy.selection import Option, Standing, standing
+from aisopod.routing.candidates import Candidate
+from aisopod.routing.pool import Pool
+from aisopod.stores import SharedState
+from aisopod.types import ProfileState
+
+__all__ = ["considered", "exhausted", "moment", "remedy_for", "state_of"]
+
+_REMEDIES = {
+    "auth": "correct its key; the new one counts at once",
+    "billing": "look at the account's credit, then `aisopod auth reset {profile}`",
+    "permission": "ask for access to {model}, then `aisopod auth reset {profile}`",
+}
+
+
+def considered(
+    pool: Pool, state: SharedState, chain: Sequence[Candidate], pinned: str | None
+) -> list[ProfileState]:
+    """How each profile of each candidate stands, the unusable ones too."""
+    now = state.now()
+    options = pool.options(chain, pinned)
+    states = []
+    for place, candidate in enumerate(chain):
+        mine = {option.profile: option for option in options if option.candidate == place}
+        for profile in _profiles(pool, candidate):
+            option = mine.get(profile)
+            if option is not None:
+                states.append(state_of(option, standing(option, state.health, now)))
+            elif (problem := pool.problem(profile)) is not None:
+                states.append(_unusable(candidate, profile, str(problem)))
+            elif pinned is None:
+                states.append(_unusable(candidate, profile, "it is not for this model"))
+    return states
+
+
+def state_of(option: Option, found: Standing) -> ProfileState:
+    """An option and its standing as users see them."""
+    kinds = ("the profile", "the profile for this model", "the model", "the provider")
+    subject = kinds[option.subjects.index(found.subject)] if found.subject else ""
+    return ProfileState(
+        provider=option.provider,
+        model=option.model,
+        profile=option.profile,
+        state=found.state,
+        until=found.until or None,
+        subject=subject,
+        reason=found.reason,
+        rule=found.rule,
+        message=found.message,
+    )
+
+
+def exhausted(
+    pool: Pool,
+    chain: Sequence[Candidate],
+    errors: Sequence[AisopodError],
+    states: Sequence[ProfileState],
+    now: float,
+    why: str,
+) -> AisopodError:
+    """The error when nobody is left: the only one's own, or one that tells of all."""
+    if not errors and all(state.state == "unusable" for state in states):
+        found = [pool.problem(state.profile) for state in states]
+        problem = next((each for each in found if each is not None), None)
+        return problem or ConfigurationError(
+            f"no profile may serve {_list(chain)}: "
+            + "; ".join(f"{state.profile}: {state.reason}" for state in states)
+        )
+    if errors and len(states) == 1:
+        return errors[-1]
+    out = [state for state in states if state.state in ("out", "probing")]
+    times = [state.until for state in out if state.until is not None]
+    retry_at = min(times, default=None)
+    lines = [f"nobody could serve {_list(chain)}" + f" ({why})" * bool(why)]
+    lines += [f"{_where(error)}: {_class(error)}: {error.message}" for error in errors]
+    lines += _outs(states, now)
+    if retry_at is not None:
+        lines.append(f"the first may be back {moment(retry_at, now)}")
+    error = AllAttemptsFailedError(
+        "\n".join(lines),
+        errors=errors,
+        considered=states,
+        retry_at=retry_at,
+        retry_after=None if retry_at is None else max(retry_at - now, 0.0),
+    )
+    error.__cause__ = errors[-1] if errors else None
+    return error
+
+
+def moment(at: float, now: float) -> str:
+    """A time for people: how far it is, and when by the clock."""
+    seconds = max(at - now, 0.0)
+    local = datetime.fromtimestamp(at).astimezone()
+    clock = local.strftime("%H:%M:%S" if seconds < 12 * 3600 else "%Y-%m-%d %H:%M")
+    for size, unit in ((86400, "days"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"in {seconds / size:.0f} {unit} ({clock})"
+    return f"in {seconds:.0f} s ({clock})" if seconds >= 10 else f"in {seconds:.1f} s ({clock})"
+
+
+def remedy_for(state: ProfileState) -> str:
+    """What a user can do about a profile that is out; empty where time does it."""
+    return _REMEDIES.get(state.reason, "").format(profile=state.profile, model=state.model)
+
+
+def _profiles(pool: Pool, candidate: Candidate) -> Iterator[str]:
+    try:
+        yield from pool.profiles(candidate.provider)
+    except ConfigurationError:
+        # The chain was checked: another candidate can be asked.
+        yield f"{candidate.provider}:default"
+
+
+def _unusable(candidate: Candidate, profile: str, reason: str) -> ProfileState:
+    return ProfileState(
+        provider=candidate.provider,
+        model=candidate.model,
+        profile=profile,
+        state="unusable",
+        reason=reason,
+    )
+
+
+def _outs(states: Sequence[ProfileState], now: float) -> Iterator[str]:
+    for state in states:
+        target = f"{state.provider}/{state.model} {state.profile}"
+        if state.state == "unusable":
+            yield f"{target}: {state.reason}"
+        elif state.state == "probing":
+            yield f"{target}: just being tried again"
+        elif state.state == "out" and state.until is not None:
+            said = f": {state.message}" * bool(state.message)
+            rule = f", rule {state.rule}" * bool(state.rule)
+            remedy = remedy_for(state)
+            yield (
+                f"{target}: {state.subject} is out for {state.reason}{rule}, back "
+                f"{moment(state.until, now)}{said}" + f"; {remedy}" * bool(remedy)
+            )
+
+
+def _where(error: AisopodError) -> str:
+    attempt = error.attempts[-1] if error.attempts else None
+    return f"{attempt.provider}/{attempt.model} {attempt.profile}" if attempt else "somewhere"
+
+
+def _class(error: AisopodError) -> str:
+    status = f" (HTTP {error.status})" if isinstance(error, ProviderError) and error.status else ""
+    return type(error).__name__ + status
+
+
+def _list(chain: Sequence[Candidate]) -> str:
+    return ", ".join(str(candidate) for candidate in chain)

@@ -1,0 +1,89 @@
+"""One streamed answer: what iterating over a route's chunks is to its user."""
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
+
+from aisopod.errors import AisopodError
+from aisopod.routing.route import Route
+from aisopod.types import ChatCompletion, ChatCompletionChunk, Fold
+
+__all__ = ["Stream"]
+
+
+class Stream:
+    """One streamed answer: iterate over its chunks; `response` is the whole so far.
+
+    Nothing is sent before the first chunk is asked for. Use it as an async context manager:
+    leaving it closes the connection at once, wherever the answer stands.
+    """
+
+    def __init__(
+        self,
+        route: Route,
+        response_type: Any = None,  # noqa: ANN401
+    ) -> None:
+        self._fold = Fold()
+        self._route = route
+        self._response_type = response_type
+        self._chunks = self._folding()
+
+    def __aiter__(self) -> AsyncIterator[ChatCompletionChunk]:
+        return self._chunks
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    @property
+    def response(self) -> ChatCompletion:
+        """The answer as far as it has come."""
+        folded = self._fold.result(response_type=self._response_type)
+        return msgspec.structs.replace(folded, attempts=list(self._route.attempts))
+
+    async def collect(self) -> ChatCompletion:
+        """Read to the end and give the whole answer.
+
+        Raises:
+            AisopodError: what iterating would raise.
+        """
+        async for _ in self._chunks:
+            pass
+        return self.response
+
+    async def aclose(self) -> None:
+        """Close the connection, if the answer is still coming."""
+        await self._chunks.aclose()
+
+    async def _folding(self) -> AsyncGenerator[ChatCompletionChunk, None]:
+        add, route = self._fold.add, self._route
+        try:
+            held, chunks = await route.open()
+            try:
+                for chunk in held:
+                    add(chunk)
+                    yield chunk
+                async for chunk in chunks:
+                    add(chunk)
+                    yield chunk
+            finally:
+                # A third party's iterator need not be a generator.
+                close = getattr(chunks, "aclose", None)
+                if close is not None:
+                    await close()
+            route.ended(self._fold.usage)
+        except AisopodError as error:
+            route.broke(error, self._fold.usage)
+            error.partial = self.response
+            raise
+        finally:
+            route.left(self._fold.usage)

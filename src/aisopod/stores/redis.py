@@ -1,0 +1,155 @@
+"""State in Redis or Valkey, shared by machines, on the server's clock.
+
+A record changes only if it is still the one that was read: a small script on the server compares
+and sets (https://redis.io/docs/latest/develop/programmability/eval-intro/), so nobody ever holds
+a lock.
+"""
+
+import random
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from aisopod.errors import ConfigurationError, MissingDependencyError
+from aisopod.policy.health import Health
+from aisopod.stores.store import (
+    KEPT_SECONDS,
+    Events,
+    Snapshot,
+    StoreError,
+    decoded,
+    encoded,
+    folded,
+)
+
+__all__ = ["RedisStore"]
+
+WAIT_SECONDS = 0.25
+"""A store that takes longer is no help to a request."""
+TRIES = 100
+
+# One hash tag for all keys: a cluster runs scripts on keys of one slot only.
+PREFIX = "{aisopod}:1:"
+
+COMPARE_AND_SET = """
+local lost = {}
+for place, key in ipairs(KEYS) do
+  if (redis.call('GET', key) or '') == ARGV[2 * place] then
+    redis.call('SET', key, ARGV[2 * place + 1], 'EX', ARGV[1])
+  else
+    lost[#lost + 1] = place - 1
+  end
+end
+return lost
+"""
+
+_EMPTY = Health()
+
+
+class RedisStore:
+    """One server.
+
+    Args:
+        url: `redis://`, `rediss://` or `unix://`, as redis-py reads it.
+
+    Raises:
+        MissingDependencyError: the extra `redis` is not installed.
+        ConfigurationError: this is no such URL.
+    """
+
+    remote = True
+
+    def __init__(self, url: str) -> None:
+        try:
+            import redis
+            from redis.backoff import NoBackoff
+            from redis.retry import Retry
+        except ImportError as error:
+            raise MissingDependencyError(
+                'state in Redis needs its client: pip install "aisopod[redis]"'
+            ) from error
+        self.name = f"redis:{urlsplit(url).hostname or 'local'}"
+        try:
+            self._client: redis.Redis = redis.Redis.from_url(
+                url,
+                socket_timeout=WAIT_SECONDS,
+                socket_connect_timeout=WAIT_SECONDS,
+                # One try more, for a connection that the server gave up while it was idle.
+                retry=Retry(NoBackoff(), 1),
+                client_name="aisopod",
+            )
+        except ValueError as error:
+            raise ConfigurationError(f"state: this is no URL of a Redis server: {error}") from None
+        self._errors: tuple[type[Exception], ...] = (redis.RedisError, OSError)
+        self._compare_and_set = self._client.register_script(COMPARE_AND_SET)
+
+    def read(self, keys: Iterable[str]) -> Snapshot:
+        """The records of these keys."""
+        wanted = list(keys)
+        now, values = self._read(wanted)
+        return Snapshot(
+            now,
+            {
+                key: decoded(value)
+                for key, value in zip(wanted, values, strict=True)
+                if value is not None
+            },
+        )
+
+    def apply(self, events: Events) -> dict[str, Health]:
+        """Apply events; gives the records that they led to."""
+        changed: dict[str, Health] = {}
+        left = list(events)
+        for _ in range(TRIES):
+            _, values = self._read(left)
+            new = {
+                key: folded(_EMPTY if value is None else decoded(value), events[key])
+                for key, value in zip(left, values, strict=True)
+            }
+            arguments: list[Any] = [KEPT_SECONDS]
+            for value, record in zip(values, new.values(), strict=True):
+                arguments += [value or b"", encoded(record)]
+            try:
+                lost = self._compare_and_set(keys=_prefixed(left), args=arguments)
+            except self._errors as error:
+                raise self._failure(error) from error
+            again = [left[place] for place in lost]
+            changed.update({key: record for key, record in new.items() if key not in again})
+            if not again:
+                return changed
+            left = again
+            # Those who lost meet again less likely after a moment of different length.
+            time.sleep(random.uniform(0, 0.002))  # noqa: S311 - no secret
+        raise StoreError(f"{self.name}: no turn in {TRIES} tries")
+
+    def scan(self) -> Snapshot:
+        """All records."""
+        try:
+            names = [bytes(name) for name in self._client.scan_iter(match=PREFIX + "*", count=500)]
+        except self._errors as error:
+            raise self._failure(error) from error
+        return self.read([name.decode().removeprefix(PREFIX) for name in names])
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def _read(self, keys: Sequence[str]) -> tuple[float, list[bytes | None]]:
+        try:
+            pipeline = self._client.pipeline(transaction=False)
+            pipeline.time()
+            if keys:
+                pipeline.mget(_prefixed(keys))
+            (seconds, microseconds), *values = pipeline.execute()
+        except self._errors as error:
+            raise self._failure(error) from error
+        return seconds + microseconds / 1e6, values[0] if values else []
+
+    def _failure(self, error: Exception) -> StoreError:
+        # Without its text, which may hold the URL with its password.
+        return StoreError(f"{self.name}: {type(error).__name__}")
+
+
+def _prefixed(keys: Sequence[str]) -> list[str]:
+    return [PREFIX + key for key in keys]

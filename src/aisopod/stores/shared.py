@@ -1,0 +1,246 @@
+"""What this process knows: the store's records, and over them its own news.
+
+Choosing never waits for a lock: news count here at once and are written behind, in a thread of
+their own and in batches. A store that fails is left alone for a while and told everything later;
+until then this process goes on with what it knows.
+"""
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+from aisopod.policy.health import Claimed, Event, Health
+from aisopod.stores.memory import MemoryStore
+from aisopod.stores.store import Snapshot, Store, StoreError
+
+__all__ = ["SharedState"]
+
+log = logging.getLogger("aisopod.state")
+
+PATIENCE_SECONDS = 0.25
+"""How long a request waits for the store: for a read of another machine, or for a claim."""
+RETRY_SECONDS = (1.0, 2.0, 5.0)
+"""How long a failed store is left alone, by failures in a row."""
+CLOSE_SECONDS = 2.0
+MOST_KEYS = 20_000
+MOST_EVENTS = 50
+
+_T = TypeVar("_T")
+
+
+class SharedState:
+    """The state of profiles and models, as far as this process knows.
+
+    Args:
+        store: where it is shared; a MemoryStore is all there is.
+        patience: seconds that a request waits for the store.
+    """
+
+    def __init__(self, store: Store, *, patience: float = PATIENCE_SECONDS) -> None:
+        self.store = store
+        self._known = store if isinstance(store, MemoryStore) else MemoryStore()
+        self._shared = None if isinstance(store, MemoryStore) else store
+        self._patience = patience
+        self._offset = 0.0
+        self._last = 0.0
+        # What the writing thread and this one both touch.
+        self._lock = threading.Lock()
+        self._unwritten: dict[str, list[Event]] = {}
+        self._flying: dict[str, list[Event]] = {}
+        self._busy = False
+        self._writing: Future[None] | None = None
+        self._failures = 0
+        self._down_until = 0.0
+        self._threads: dict[str, ThreadPoolExecutor] = {}
+
+    def now(self) -> float:
+        """The store's time, in seconds since the epoch; never the same twice."""
+        self._last = max(time.time() + self._offset, self._last + 1e-6)
+        return self._last
+
+    def health(self, key: str) -> Health | None:
+        """What is remembered of a subject."""
+        return self._known.records.get(key)
+
+    async def refresh(self, keys: Sequence[str]) -> None:
+        """Read what others have written. Waits little, and never fails."""
+        if self._shared is None or not self._is_up():
+            return
+        try:
+            if self._shared.remote:
+                snapshot = await self._beside("reading", lambda store: store.read(keys))
+            else:
+                snapshot = self._shared.read(keys)
+        except (StoreError, TimeoutError) as error:
+            self._failed(error)
+            return
+        self._take(keys, snapshot)
+
+    def note(self, events: Mapping[str, Sequence[Event]], *, write: bool = True) -> None:
+        """Something happened: it counts here at once, and is written behind.
+
+        Args:
+            events: by the subject's key.
+            write: whether to write now; else it goes along with what comes next.
+        """
+        self._known.apply(events)
+        if self._shared is None:
+            return
+        with self._lock:
+            for key, happened in events.items():
+                waiting = self._unwritten.setdefault(key, [])
+                waiting.extend(happened)
+                del waiting[:-MOST_EVENTS]
+            while len(self._unwritten) > MOST_KEYS:
+                del self._unwritten[next(iter(self._unwritten))]
+        if write and self._is_up():
+            self._write()
+
+    async def claim(self, keys: Sequence[str], owner: str, lease: float) -> bool:
+        """Ask for the right to try these again; one request among all processes gets it.
+
+        Args:
+            keys: of what is to be tried.
+            owner: the request.
+            lease: seconds for which nobody else may.
+        """
+        events = {key: [Claimed(at=self.now(), owner=owner, lease=lease)] for key in keys}
+        if self._shared is None or not self._is_up():
+            self.note(events)
+            return self._is_owner(keys, owner)
+        self._write()
+        try:
+            changed = await self._beside("writing", lambda store: store.apply(events))
+        except (StoreError, TimeoutError) as error:
+            self._failed(error)
+            self.note(events)
+            return self._is_owner(keys, owner)
+        self._take(keys, Snapshot(self.now(), changed), clock=False)
+        return self._is_owner(keys, owner)
+
+    async def scan(self) -> dict[str, Health]:
+        """Everything that is remembered."""
+        await self.settle()
+        if self._shared is None:
+            return self._known.scan().records
+        try:
+            return (await self._beside("reading", lambda store: store.scan(), 10.0)).records
+        except (StoreError, TimeoutError) as error:
+            self._failed(error)
+            return self._known.scan().records
+
+    async def settle(self) -> None:
+        """Wait until everything is written, or the store has failed."""
+        if self._shared is not None and self._is_up():
+            self._write()
+        while (writing := self._writing) is not None and not writing.done():
+            await asyncio.wait([asyncio.wrap_future(writing)], timeout=CLOSE_SECONDS)
+
+    async def close(self) -> None:
+        """Write what is left, and close the store."""
+        await self.settle()
+        for threads in self._threads.values():
+            threads.shutdown(wait=False)
+        self._threads.clear()
+        self.store.close()
+
+    # --- the store ------------------------------------------------------------------------------
+
+    def _is_owner(self, keys: Iterable[str], owner: str) -> bool:
+        records = (self.health(key) for key in keys)
+        return all(record is not None and record.probe_owner == owner for record in records)
+
+    def _take(self, keys: Sequence[str], snapshot: Snapshot, *, clock: bool = True) -> None:
+        """The store's records, and over them what it has not been told yet.
+
+        What is just being written may be in them already: folding it in twice changes nothing.
+        """
+        if clock and self.store.remote:
+            self._offset = snapshot.now - time.time()
+        known = self._known.records
+        if len(known) > MOST_KEYS:
+            known.clear()
+        with self._lock:
+            for key in keys:
+                record = snapshot.records.get(key)
+                if record is None:
+                    known.pop(key, None)
+                else:
+                    known[key] = record
+            news = [
+                {key: waiting[key] for key in keys if key in waiting}
+                for waiting in (self._flying, self._unwritten)
+                if waiting
+            ]
+        for events in news:
+            self._known.apply(events)
+
+    def _is_up(self) -> bool:
+        """Whether the store is to be asked; one that failed is tried again behind the scenes."""
+        if not self._failures:
+            return True
+        if time.monotonic() >= self._down_until:
+            self._write(trial=True)
+        return False
+
+    def _write(self, *, trial: bool = False) -> None:
+        with self._lock:
+            if self._busy or not (self._unwritten or trial):
+                return
+            self._busy = True
+            self._flying, self._unwritten = self._unwritten, {}
+            self._writing = self._pool("writing").submit(self._written)
+
+    def _written(self) -> None:
+        """In the writing thread: all news there are, batch by batch."""
+        assert self._shared is not None  # noqa: S101 - nothing is written without a store
+        while True:
+            try:
+                self._shared.apply(self._flying)
+            except StoreError as error:
+                with self._lock:
+                    for key, later in self._unwritten.items():
+                        self._flying.setdefault(key, []).extend(later)
+                    self._unwritten, self._flying = self._flying, {}
+                    self._failed(error)
+                    self._busy = False
+                return
+            with self._lock:
+                if self._failures:
+                    self._failures = 0
+                    log.warning("%s is back: state is shared again", self.store.name)
+                self._flying, self._unwritten = self._unwritten, {}
+                if not self._flying:
+                    self._busy = False
+                    return
+
+    def _failed(self, error: Exception) -> None:
+        first = not self._failures
+        wait = RETRY_SECONDS[min(self._failures, len(RETRY_SECONDS) - 1)]
+        self._failures += 1
+        self._down_until = time.monotonic() + wait
+        if first:
+            log.warning(
+                "the state store cannot be used (%s): going on with what this process knows",
+                error if str(error) else f"{self.store.name} does not answer",
+            )
+
+    async def _beside(
+        self, kind: str, act: Callable[[Store], _T], patience: float | None = None
+    ) -> _T:
+        """Run a call of the store in a thread, and wait a short time for it."""
+        future = self._pool(kind).submit(act, self.store)
+        async with asyncio.timeout(patience or self._patience):
+            return await asyncio.wrap_future(future)
+
+    def _pool(self, kind: str) -> ThreadPoolExecutor:
+        pool = self._threads.get(kind)
+        if pool is None:
+            pool = self._threads[kind] = ThreadPoolExecutor(
+                1 if kind == "writing" else 4, thread_name_prefix=f"aisopod-state-{kind}"
+            )
+        return pool

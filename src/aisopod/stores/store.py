@@ -1,0 +1,102 @@
+"""What a store of state is."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+import msgspec
+
+from aisopod.policy.health import Event, Health, applied
+
+__all__ = [
+    "KEPT_SECONDS",
+    "Events",
+    "Snapshot",
+    "Store",
+    "StoreError",
+    "decoded",
+    "encoded",
+    "folded",
+]
+
+Events = Mapping[str, Sequence[Event]]
+"""What happened, by the key of the subject, in order."""
+
+KEPT_SECONDS = 30 * 86400
+"""A record that nobody touched for this long is dropped."""
+
+
+class StoreError(Exception):
+    """The store cannot be used now. It never reaches a user: chats go on with what is known."""
+
+
+class Snapshot(NamedTuple):
+    """What a store holds at a moment.
+
+    Attributes:
+        now: the store's own time, in seconds since the epoch.
+        records: those of the asked keys that there are.
+    """
+
+    now: float
+    records: dict[str, Health]
+
+
+class Store(Protocol):
+    """Keeps a Health for each key; events change it by `policy.health.applied`, atomically.
+
+    Its calls block. None of them waits longer than the store's own short limit.
+
+    Attributes:
+        name: its name for people, without secrets.
+        remote: whether a read may have to wait for another machine.
+    """
+
+    name: str
+    remote: bool
+
+    def read(self, keys: Iterable[str]) -> Snapshot:
+        """The records of these keys.
+
+        Raises:
+            StoreError: it cannot be read now.
+        """
+
+    def apply(self, events: Events) -> dict[str, Health]:
+        """Apply events; gives the records that they led to.
+
+        Raises:
+            StoreError: nothing can be written now, and nothing was.
+        """
+
+    def scan(self) -> Snapshot:
+        """All records.
+
+        Raises:
+            StoreError: it cannot be read now.
+        """
+
+    def close(self) -> None:
+        """Give back files and connections."""
+
+
+def folded(health: Health, events: Sequence[Event]) -> Health:
+    """The record after these events."""
+    for event in events:
+        health = applied(health, event)
+    return health
+
+
+_decoder = msgspec.json.Decoder(Health)
+
+
+def encoded(health: Health) -> bytes:
+    """A record as it is stored: JSON, so that a person can read it."""
+    return msgspec.json.encode(health)
+
+
+def decoded(data: bytes) -> Health:
+    """A stored record; what cannot be read (a newer version's, a damaged one) begins anew."""
+    try:
+        return _decoder.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return Health()
