@@ -5,7 +5,7 @@ kind of an error follows its status; another is scripted by `Fault.headers["x-am
 """
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 import msgspec
@@ -165,7 +165,7 @@ class BedrockWire(Wire):
         claim = signed(authorization)
         return authorization.removeprefix("Bearer ") if claim is None else claim.key_id
 
-    def check_key(self, call: Call, required: str | None) -> None:
+    def check_key(self, call: Call, accepted: Container[str | None] | None) -> None:
         """A bearer key, or a signature."""
         authorization = call.headers.get("authorization", "")
         claim = signed(authorization)
@@ -176,8 +176,12 @@ class BedrockWire(Wire):
             raise Refusal(403, message, code="IncompleteSignatureException")
         if claim is not None and self._secrets is not None:
             check_signature(call, claim, self._secrets)
-        elif required is not None and self.key(call.headers) != required:
-            raise Refusal(403, self.wrong_key, code="UnrecognizedClientException")
+        else:
+            super().check_key(call, accepted)
+
+    def unknown_key(self, call: Call) -> Refusal:  # noqa: ARG002 - the same for both kinds
+        """A client that is none."""
+        return Refusal(403, self.wrong_key, code="UnrecognizedClientException")
 
     def response_headers(self, number: int) -> dict[str, str]:
         """Request id; limits are told nowhere."""

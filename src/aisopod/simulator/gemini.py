@@ -1,7 +1,7 @@
 """Google's wire: https://ai.google.dev/api/generate-content, and Vertex AI's address of it."""
 
 import html
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 
 import msgspec
 from aiohttp import web
@@ -200,12 +200,14 @@ class GeminiWire(Wire):
         bearer = headers.get("authorization", "").removeprefix("Bearer ")
         return headers.get("x-goog-api-key") or bearer
 
-    def check_key(self, call: Call, required: str | None) -> None:
-        """A wrong key is a bad argument here; a wrong token is not."""
+    def check_key(self, call: Call, accepted: Container[str | None] | None) -> None:
+        """A key in the address is refused, though the service takes it."""
         if "key" in call.query:
             raise Refusal(400, _IN_QUERY)
-        if required is None or self.key(call.headers) == required:
-            return
+        super().check_key(call, accepted)
+
+    def unknown_key(self, call: Call) -> Refusal:
+        """A wrong key is a bad argument here; a wrong token is not."""
         if "x-goog-api-key" in call.headers:
             info = {
                 "@type": f"{_TYPE}ErrorInfo",
@@ -213,14 +215,14 @@ class GeminiWire(Wire):
                 "domain": "googleapis.com",
                 "metadata": {"service": "generativelanguage.googleapis.com"},
             }
-            raise Refusal(400, self.wrong_key, details=[info])
+            return Refusal(400, self.wrong_key, details=[info])
         if "authorization" in call.headers:
             message = (
                 "Request had invalid authentication credentials. Expected OAuth 2 access token, "
                 "login cookie or other valid authentication credential."
             )
-            raise Refusal(401, message, details=[_error_info("ACCESS_TOKEN_EXPIRED")])
-        raise Refusal(
+            return Refusal(401, message, details=[_error_info("ACCESS_TOKEN_EXPIRED")])
+        return Refusal(
             403,
             "Method doesn't allow unregistered callers (callers without established identity). "
             "Please use API Key or other form of API consumer identity to call this API.",

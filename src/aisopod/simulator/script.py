@@ -1,5 +1,6 @@
 """What the simulator says: scripted replies, and faults."""
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
@@ -7,7 +8,7 @@ import msgspec
 
 from aisopod.types import ImagePart, OpaquePart, TextPart, ThinkingPart, TokenUsage, ToolCall
 
-__all__ = ["Asked", "Content", "Fault", "Reply", "Script", "pieces_of"]
+__all__ = ["Asked", "Content", "Fault", "Replies", "Reply", "Script", "pieces_of"]
 
 Content = TextPart | ImagePart | ThinkingPart | OpaquePart | ToolCall
 """What an answer is made of."""
@@ -96,8 +97,48 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
         return self.finish_reason or ("tool_calls" if self.calls else "stop")
 
 
-Script = Sequence[Reply] | Callable[[dict[str, Any]], Reply]
-"""The answers in order, the last one repeated; or a function of the request's body."""
+Script = (
+    Sequence[Reply]
+    | Callable[[dict[str, Any]], Reply]
+    | Callable[[dict[str, Any], str | None], Reply]
+)
+"""The answers in order, the last one repeated; or a function of the request's body, which may
+take as a second parameter the key that it came with (`Received.key`)."""
+
+
+class Replies:
+    """A script while it is used."""
+
+    def __init__(self, script: Script | None) -> None:
+        self._replies: Sequence[Reply] = ()
+        self._reply: Callable[[dict[str, Any], str | None], Reply] | None = None
+        self._next = 0
+        if callable(script):
+            self._reply = _with_key(script)
+        elif script is not None:
+            self._replies = script
+
+    def next(self, body: dict[str, Any], key: str | None) -> Reply | None:
+        """The answer to the next request; None without a script."""
+        if self._reply is not None:
+            return self._reply(body, key)
+        if not self._replies:
+            return None
+        place = min(self._next, len(self._replies) - 1)
+        self._next += 1
+        return self._replies[place]
+
+
+def _with_key(function: Callable[..., Reply]) -> Callable[[dict[str, Any], str | None], Reply]:
+    """A function of the body alone as one of the body and the key."""
+    parameters = inspect.signature(function).parameters.values()
+    needed = [
+        parameter
+        for parameter in parameters
+        if parameter.default is parameter.empty
+        and parameter.kind in {parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD}
+    ]
+    return function if len(needed) > 1 else lambda body, _key: function(body)
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,25 +11,24 @@ from typing import Self, TypeVar
 import msgspec
 from aiohttp import web
 
+from aisopod.simulator.answers import answer, headers_of, refused, streamed
 from aisopod.simulator.anthropic import AnthropicWire
 from aisopod.simulator.bedrock import BedrockWire
-from aisopod.simulator.faults import Sending, refusal_of
+from aisopod.simulator.gate import admit, outage
 from aisopod.simulator.gemini import GeminiWire
+from aisopod.simulator.keys import SimulatedKey
 from aisopod.simulator.ollama import OllamaWire
 from aisopod.simulator.openai import OpenAIWire
 from aisopod.simulator.responder import respond
-from aisopod.simulator.script import Asked, Reply, Script
+from aisopod.simulator.script import Replies, Reply, Script
 from aisopod.simulator.transcript import Received, record
 from aisopod.simulator.wire import (
     Call,
     Fields,
-    Frame,
-    Framing,
     Refusal,
     Route,
     Wire,
     is_unknown,
-    json_response,
 )
 
 __all__ = ["Simulator", "serve"]
@@ -50,14 +49,19 @@ class Simulator:
 
     Args:
         replies: the answers to chat calls in order, the last one repeated; or a function of the
-            request's body; without them every answer says that it is simulated.
+            request's body, or of the body and the key; without them every answer says that it is
+            simulated.
         host: the address to listen on.
         port: the port; 0 takes a free one.
         require_key: the key without which a request is refused, in the wire's way.
         aws_secret: the secret of each AWS access key id; with it signatures are checked, which
             takes the extra `bedrock`, and a signed request needs no other key.
+        keys: the keys that are known, by name; with them a request that carries none of them is
+            refused as one without `require_key`.
 
     Attributes:
+        keys: the same; may be changed at any time.
+        down: names of the wires that have an outage now: their chat calls answer 503.
         requests: what arrived, in order.
         open_streams: how many answers are being sent now; one whose end the peer has just read
             may still be among them for a moment.
@@ -71,14 +75,17 @@ class Simulator:
         port: int = 0,
         require_key: str | None = None,
         aws_secret: Mapping[str, str] | None = None,
+        keys: Mapping[str, SimulatedKey] | None = None,
     ) -> None:
         self.requests: list[Received] = []
         self.open_streams = 0
-        self._replies = replies
-        self._next_reply = 0
+        self.keys: dict[str, SimulatedKey] = dict(keys or {})
+        self.down: set[str] = set()
+        self._replies = Replies(replies)
         self._host = host
         self._port = port
         self._require_key = require_key
+        self._checks_keys = keys is not None
         # The last one takes the paths that no other claims.
         self._wires: list[Wire] = [
             GeminiWire(),
@@ -170,7 +177,7 @@ class Simulator:
         app = web.Application(client_max_size=256 * 1024 * 1024)
         for wire in self._wires:
             for path in wire.chat_paths:
-                app.router.add_post(path, self._handler([wire], self._chat(wire)))
+                app.router.add_post(path, self._handler([wire], self._chat(wire), chat=True))
         shared: dict[tuple[str, str], list[tuple[Wire, Route]]] = {}
         for wire in self._wires:
             for route in wire.routes:
@@ -185,7 +192,7 @@ class Simulator:
         app.router.add_route("*", "/{tail:.*}", self._unknown)
         return app
 
-    def _handler(self, wires: list[Wire], act: _Act) -> _Handler:
+    def _handler(self, wires: list[Wire], act: _Act, *, chat: bool = False) -> _Handler:
         """What each known call goes through: it is recorded, checked and watched."""
 
         async def handle(request: web.Request) -> web.StreamResponse:
@@ -195,50 +202,69 @@ class Simulator:
             received = self._received(wire, request)
             with self._watched(received):
                 call = _call(request, await request.read(), number)
+                received.key, key = self._known(wire, call)
+                call = call._replace(key=key)
                 try:
-                    wire.check_key(call, self._require_key)
+                    self._enter(wire, call, chat=chat)
                     received.body = _json(call)
                     call = call._replace(body=received.body or {})
                     return await act(request, received, call)
                 except Refusal as refusal:
                     received.completed = True
-                    return wire.refused(refusal, call)
+                    return refused(wire, refusal, call)
 
         return handle
+
+    def _known(self, wire: Wire, call: Call) -> tuple[str | None, SimulatedKey | None]:
+        name = wire.key(call.headers)
+        key = self.keys.get(name or "")
+        return (None if key is None else name), key
+
+    def _accepted(self) -> set[str] | None:
+        if self._require_key is not None:
+            return {*self.keys, self._require_key}
+        return set(self.keys) if self._checks_keys or self.keys else None
+
+    def _enter(self, wire: Wire, call: Call, *, chat: bool) -> None:
+        """Let a call in.
+
+        Raises:
+            Refusal: the service is down, or it does not take the credential.
+        """
+        if chat and wire.name in {_ALIASES.get(name, name) for name in self.down}:
+            raise outage(wire.name)
+        wire.check_key(call, self._accepted())
+        if call.key is None:
+            return
+        if call.key.revoked:
+            call.key.refused += 1
+            raise wire.unknown_key(call)
+        if chat:
+            admit(wire.name, call.key)
 
     def _chat(self, wire: Wire) -> _Act:
         async def act(request: web.Request, received: Received, call: Call) -> web.StreamResponse:
             asked = _guarded(lambda: wire.read(call))
             if is_unknown(asked.model):
                 raise wire.unknown_model(asked.model)
-            reply = self._reply(asked, call)
-            return await _answer(wire, request, received, asked, reply, call)
+            reply = asked.only or self._replies.next(call.body, received.key)
+            reply = reply or respond(asked, call.number)
+            return await answer(wire, request, received, asked, reply, call)
 
         return act
 
     @staticmethod
     def _beside(wire: Wire, route: Route) -> _Act:
         async def act(request: web.Request, received: Received, call: Call) -> web.StreamResponse:
-            answer = _guarded(lambda: route.answer(call))
-            if isinstance(answer, list):
+            beside = _guarded(lambda: route.answer(call))
+            if isinstance(beside, list):
                 sending = (wire, wire.framing(None), Reply(), request)
-                return await _streamed(*sending, received, answer, call.number)
-            answer.headers.update(wire.response_headers(call.number))
+                return await streamed(*sending, received, beside, call)
+            beside.headers.update(headers_of(wire, call))
             received.completed = True
-            return answer
+            return beside
 
         return act
-
-    def _reply(self, asked: Asked, call: Call) -> Reply:
-        if asked.only is not None:
-            return asked.only
-        if callable(self._replies):
-            return self._replies(call.body)
-        if self._replies:
-            place = min(self._next_reply, len(self._replies) - 1)
-            self._next_reply += 1
-            return self._replies[place]
-        return respond(asked, call.number)
 
     def _received(self, wire: Wire, request: web.Request) -> Received:
         received = record(wire.name, request)
@@ -264,58 +290,6 @@ class Simulator:
         received = self._received(wire, request)
         received.completed = True
         return wire.unknown_path(request.method, request.path, self._count)
-
-
-async def _answer(
-    wire: Wire, request: web.Request, received: Received, asked: Asked, reply: Reply, call: Call
-) -> web.StreamResponse:
-    if reply.first_delay:
-        await asyncio.sleep(reply.first_delay)
-    fault = reply.fault
-    if fault is not None and fault.kind == "status":
-        received.completed = True
-        refused = wire.refused(refusal_of(fault), call, fault.body)
-        refused.headers.update({**reply.headers, **fault.headers})
-        return refused
-    framing = wire.framing(asked)
-    if asked.stream:
-        frames = wire.frames(reply, asked, call.number)
-        sending = (wire, framing, reply, request)
-        return await _streamed(*sending, received, frames, call.number)
-    headers = {**wire.response_headers(call.number), **reply.headers}
-    body = wire.plain(reply, asked, call.number)
-    if fault is None:
-        received.completed = True
-        return json_response(body, 200, headers)
-    response = await _begun(request, {**headers, "content-type": "application/json"})
-    await Sending(wire, framing, reply, request, response, received, call.number).plain(body)
-    return response
-
-
-async def _streamed(
-    wire: Wire,
-    framing: Framing,
-    reply: Reply,
-    request: web.Request,
-    received: Received,
-    frames: list[Frame],
-    number: int,
-) -> web.StreamResponse:
-    headers = {
-        **wire.response_headers(number),
-        **reply.headers,
-        "content-type": framing.content_type,
-    }
-    response = await _begun(request, headers)
-    await Sending(wire, framing, reply, request, response, received, number).stream(frames)
-    return response
-
-
-async def _begun(request: web.Request, headers: Mapping[str, str]) -> web.StreamResponse:
-    response = web.StreamResponse(headers=headers)
-    response.enable_chunked_encoding()
-    await response.prepare(request)
-    return response
 
 
 def _by_wire(acts: Mapping[str, _Act]) -> _Act:

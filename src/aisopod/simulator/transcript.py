@@ -21,6 +21,7 @@ class Received(msgspec.Struct, kw_only=True):
         path: path and query, keys in it as `***`.
         headers: names in lower case, credentials as `***`.
         body: the JSON body.
+        key: the key that it came with, if it is one of `Simulator.keys`; no other is kept.
         completed: whether all was sent that was meant to be; true by the time that the peer can
             have read the end.
         disconnected_at: `time.monotonic()` at which the peer left before that.
@@ -31,6 +32,7 @@ class Received(msgspec.Struct, kw_only=True):
     path: str
     headers: dict[str, str]
     body: Any = None
+    key: str | None = None
     completed: bool = False
     disconnected_at: float | None = None
 

@@ -2,12 +2,13 @@
 
 import base64
 import binascii
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
 from aiohttp import web
 
+from aisopod.simulator.keys import SimulatedKey
 from aisopod.simulator.script import Asked, Reply
 from aisopod.types import ToolCall
 
@@ -67,6 +68,7 @@ class Refusal(Exception):  # noqa: N818 - it is the server's answer, not a failu
         status: HTTP status.
         message: the text for a person.
         fields: what the wire's error body has beside it.
+        headers: what its headers say beside the wire's usual ones.
     """
 
     def __init__(self, status: int, message: str, **fields: Any) -> None:
@@ -74,6 +76,7 @@ class Refusal(Exception):  # noqa: N818 - it is the server's answer, not a failu
         self.status = status
         self.message = message
         self.fields = fields
+        self.headers: dict[str, str] = {}
 
 
 class Call(NamedTuple):
@@ -88,6 +91,7 @@ class Call(NamedTuple):
         method: HTTP method.
         address: path and query, escaped as they were sent.
         raw: the body's bytes.
+        key: the key that it came with, where the simulator knows its keys.
     """
 
     body: Fields
@@ -98,6 +102,7 @@ class Call(NamedTuple):
     method: str
     address: str
     raw: bytes
+    key: SimulatedKey | None = None
 
 
 class Route(NamedTuple):
@@ -179,14 +184,18 @@ class Wire(Protocol):
     def key(self, headers: Mapping[str, str]) -> str | None:
         """The credential that a request carries."""
 
-    def check_key(self, call: Call, required: str | None) -> None:
+    def check_key(self, call: Call, accepted: Container[str | None] | None) -> None:
         """Look at the credential.
 
         Raises:
-            Refusal: it is not the required one.
+            Refusal: it is none of the accepted ones.
         """
-        if required is not None and self.key(call.headers) != required:
-            raise Refusal(401, self.wrong_key)
+        if accepted is not None and self.key(call.headers) not in accepted:
+            raise self.unknown_key(call)
+
+    def unknown_key(self, call: Call) -> Refusal:  # noqa: ARG002 - for wires with several kinds
+        """The refusal of a credential that is not valid, or no longer."""
+        return Refusal(401, self.wrong_key)
 
     def response_headers(self, number: int) -> dict[str, str]:
         """Request id and rate limits, in the wire's own names."""
