@@ -110,7 +110,7 @@ def test_ctrl_c_before_the_first_word_forgets_the_question(
 def test_an_error_does_not_end_it(converse: Converse, simulate: Simulate) -> None:
     fault = Fault(kind="status", status=404)
     simulator = simulate(Reply(content="", fault=fault), Reply(content="fine now"))
-    with converse(simulator, "--max-wait", "0") as terminal:
+    with converse(simulator, "-m", "openai/gpt-4o", "--max-wait", "0") as terminal:
         terminal.expect(PROMPT)
         terminal.send("one" + ENTER)
         terminal.expect(r"error: model not found: .*\n(.*\n)*\s*remedy: `aisopod models")

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from aisopod.errors import AisopodError, ConfigurationError
+from aisopod.errors import AisopodError, ConfigurationError, InvalidRequestError
 from aisopod.policy.health import Health
 from aisopod.policy.selection import Option, standing
 from aisopod.routing.candidates import Candidate
@@ -19,12 +19,20 @@ def check_chain(pool: Pool, chain: Sequence[Candidate], pinned: str | None) -> N
 
     Raises:
         ConfigurationError: nobody; it is the first candidate's reason.
+        InvalidRequestError: the pinned profile is of no candidate's provider.
     """
+    if pinned is not None:
+        if pinned.partition(":")[0] not in {candidate.provider for candidate in chain}:
+            raise InvalidRequestError(
+                "no candidate is of this profile's provider",
+                field="profile",
+                value=pinned,
+                remedy=f"Name a profile of {chain[0].provider}",
+            )
+        pool.profile(pinned)
     first: AisopodError | None = None
     for candidate in chain:
         try:
-            if pinned is not None and pinned.partition(":")[0] == candidate.provider:
-                pool.profile(pinned)
             pool.profiles(candidate.provider)
         except ConfigurationError as error:
             first = first or error

@@ -209,7 +209,11 @@ class Pool:
         return found
 
     def _built(self, candidate: Candidate, place: int, pinned: str | None) -> list[Option]:
-        profiles = self.profiles(candidate.provider)
+        try:
+            profiles = self.profiles(candidate.provider)
+        except ConfigurationError:
+            # Whether that is the end, is for those to say who know the other candidates.
+            return []
         chosen = [
             profile
             for profile in profiles.values()
