@@ -80,6 +80,14 @@ _READY = Standing("ready")
 
 def standing(option: Option, health: Callable[[str], Health | None], now: float) -> Standing:
     """How an option stands: by the worst of its four subjects."""
+    for key in option.subjects:
+        record = health(key)
+        if record is not None and (record.windows or record.paced_until):
+            return _worst(option, health, now)
+    return _READY
+
+
+def _worst(option: Option, health: Callable[[str], Health | None], now: float) -> Standing:
     worst = _READY
     for place, key in enumerate(option.subjects):
         record = health(key)

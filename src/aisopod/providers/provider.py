@@ -103,6 +103,12 @@ class Provider:
             ProtocolError: the answer cannot be read.
         """
         validate(request)
+        return self.exchange(request, timeouts=timeouts)
+
+    def exchange(
+        self, request: ChatCompletionRequest, *, timeouts: Timeouts | None = None
+    ) -> AsyncIterator[ChatCompletionChunk]:
+        """`chat_completion` for a request that has been validated, as a client's has."""
         target = self._target(request.model)
         encoded = self.host.codec.encode(request, target)
         http = self._chat_request(request, encoded)

@@ -1,6 +1,7 @@
 """One request's way through candidates and profiles: policy, state and providers joined."""
 
 from aisopod.routing.candidates import Candidate, chain_of
+from aisopod.routing.context import Hooks, Routing, Wishes
 from aisopod.routing.overview import check_chain, reset, standings
 from aisopod.routing.pool import (
     Pool,
@@ -10,7 +11,7 @@ from aisopod.routing.pool import (
     usable_providers,
 )
 from aisopod.routing.recorder import Recorder
-from aisopod.routing.route import Hooks, Route, Routing, Wishes
+from aisopod.routing.route import Route
 from aisopod.routing.stream import Stream
 from aisopod.routing.waiting import WaitingRooms
 

@@ -6,9 +6,9 @@ from aisopod.errors import AisopodError, ConfigurationError, InvalidRequestError
 from aisopod.policy.health import Health
 from aisopod.policy.selection import Option, standing
 from aisopod.routing.candidates import Candidate
+from aisopod.routing.context import Routing
 from aisopod.routing.pool import Pool
 from aisopod.routing.refusal import state_of
-from aisopod.routing.route import Routing
 from aisopod.types import ProfileState
 
 __all__ = ["check_chain", "reset", "standings"]

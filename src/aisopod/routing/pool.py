@@ -63,6 +63,7 @@ class Pool:
         self._timeouts = timeouts
         self._profiles: dict[str, dict[str, Profile]] = {}
         self._ready: dict[tuple[str, str | None], Ready] = {}
+        self._secrets: dict[str, str] = {}
         self._problems: dict[str, tuple[ConfigurationError, object]] = {}
         self._options: dict[tuple[Candidate, int, str], list[Option]] = {}
         self._cooldowns: dict[str, Cooldowns] = {}
@@ -169,8 +170,7 @@ class Pool:
 
     def secret(self, option: Option) -> str:
         """Fingerprint of the secret that the profile has; empty while it is not loaded."""
-        ready = next((self._ready[key] for key in self._ready if key[0] == option.profile), None)
-        return ready.secret if ready is not None else option.secret
+        return self._secrets.get(option.profile, option.secret)
 
     def renew(self, chain: Sequence[Candidate]) -> bool:
         """Look whether secrets have changed since they were loaded; then `options` are others, too.
@@ -281,6 +281,7 @@ class Pool:
             raise
         self._problems.pop(profile.id, None)
         self._ready[profile.id, base_url] = ready
+        self._secrets[profile.id] = ready.secret
         return ready
 
 

@@ -8,22 +8,19 @@ repeated.
 import asyncio
 import contextlib
 import logging
-import uuid
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 
-from aisopod.config import FailoverConfig
 from aisopod.errors import AisopodError, ProviderError, ServerError, TotalTimeoutError
-from aisopod.policy.selection import Choice, Option, choose
+from aisopod.policy.selection import Option
 from aisopod.providers.provider import Provider
 from aisopod.routing.candidates import Candidate
-from aisopod.routing.pool import Pool
-from aisopod.routing.recorder import Recorder, rule_of, session_key
+from aisopod.routing.context import Routing, Wishes
+from aisopod.routing.recorder import rule_of
 from aisopod.routing.refusal import considered, exhausted
-from aisopod.routing.waiting import WaitingRooms
-from aisopod.stores import SharedState
+from aisopod.routing.turns import Turns
 from aisopod.types import (
     Attempt,
     ChatCompletionChunk,
@@ -33,58 +30,12 @@ from aisopod.types import (
     TokenUsage,
 )
 
-__all__ = ["Hooks", "Opened", "Route", "Routing", "Wishes"]
+__all__ = ["Opened", "Route"]
 
 log = logging.getLogger("aisopod.failover")
 
 MOST_HELD = 256
 """Chunks without content that are held back; who sends more is taken as begun."""
-PROBE_LOOK_SECONDS = 0.02
-"""How often one who waits looks whether another's probe has ended, in this process…"""
-STORE_LOOK_SECONDS = 0.25
-"""…and in others."""
-
-
-class Hooks(NamedTuple):
-    """What is called while a request finds its way; what a hook raises ends the request.
-
-    Attributes:
-        on_attempt: an attempt begins.
-        on_failure: an attempt failed, with its error.
-        on_switch: another profile or candidate is asked than before.
-    """
-
-    on_attempt: Callable[[Attempt], object] | None = None
-    on_failure: Callable[[Attempt, AisopodError], object] | None = None
-    on_switch: Callable[[Attempt, Attempt], object] | None = None
-
-
-class Routing(NamedTuple):
-    """What all requests of a client share."""
-
-    pool: Pool
-    state: SharedState
-    recorder: Recorder
-    rooms: WaitingRooms
-    hooks: Hooks
-
-
-class Wishes(NamedTuple):
-    """What one request asks for beside its content.
-
-    Attributes:
-        failover: its bounds.
-        timeouts: its limits; the provider's own when None.
-        base_url: where the provider answers.
-        session: id of the conversation, which stays with its profile.
-        profile: id of the only profile of its provider that may be used.
-    """
-
-    failover: FailoverConfig
-    timeouts: Timeouts | None = None
-    base_url: str | None = None
-    session: str | None = None
-    profile: str | None = None
 
 
 class Opened(NamedTuple):
@@ -115,22 +66,19 @@ class Route:
     def __init__(
         self,
         routing: Routing,
-        chain: Sequence[Candidate],
+        chain: tuple[Candidate, ...],
         request: ChatCompletionRequest,
         wishes: Wishes,
     ) -> None:
         self.attempts: list[Attempt] = []
-        self._pool, self._state, self._recorder, self._rooms, self._hooks = routing
-        self._chain = tuple(chain)
+        self._pool, self._state, self._recorder, _, self._hooks = routing
+        self._turns = Turns(routing, chain, wishes)
+        self._chain = chain
         self._request = request
         self._wishes = wishes
         self._errors: list[AisopodError] = []
-        self._excluded: set[tuple[int, str]] = set()
         self._retries: dict[int, int] = {}
-        self._owner = ""
-        self._probe: tuple[str, ...] = ()
         self._began = 0.0
-        self._waited = 0.0
         self._sent = 0.0
         self._option: Option | None = None
 
@@ -143,9 +91,11 @@ class Route:
                 request itself.
         """
         self._began = asyncio.get_running_loop().time()
-        await self._refresh()
+        await self._turns.begin()
         while True:
-            option = await self._turn()
+            if len(self.attempts) >= self._wishes.failover.max_attempts:
+                raise self._exhausted("max_attempts is reached")
+            option = await self._turns.next(self._exhausted)
             try:
                 return await self._attempt(option)
             except AisopodError as error:
@@ -157,7 +107,7 @@ class Route:
 
     def left(self, usage: TokenUsage | None) -> None:
         """The caller left before the end."""
-        self._release()
+        self._turns.release()
         if self.attempts and self.attempts[-1].outcome == "running":
             self._close("cancelled", usage=usage)
 
@@ -172,9 +122,9 @@ class Route:
 
     async def explain(self) -> Explanation:
         """Who would be asked now, and who not, and why."""
-        await self._refresh()
+        await self._turns.begin()
         self._pool.renew(self._chain)
-        choice = self._choice()
+        choice = self._turns.look()
         states = considered(self._pool, self._state, self._chain, self._wishes.profile)
         asked = choice.option
         chosen = None
@@ -182,112 +132,6 @@ class Route:
             wanted = (asked.profile, asked.model)
             chosen = next(state for state in states if (state.profile, state.model) == wanted)
         return Explanation(chosen=chosen, considered=states, retry_at=choice.retry_at)
-
-    # --- whose turn it is -------------------------------------------------------------------------
-
-    async def _turn(self) -> Option:
-        """The next to ask, after waiting for them if need be."""
-        if len(self.attempts) >= self._wishes.failover.max_attempts:
-            raise self._exhausted("max_attempts is reached")
-        if not self._rooms.is_occupied(self._chain):
-            option = await self._claimed(self._choice())
-            if option is not None:
-                return option
-        patience = self._patience()
-        choice = self._choice()
-        if choice.option is None and not self._is_worth_waiting(choice, patience):
-            raise self._exhausted()
-        started = asyncio.get_running_loop().time()
-        try:
-            async with asyncio.timeout(patience), self._rooms.turn(self._chain):
-                return await self._awaited(started)
-        except TimeoutError:
-            raise self._exhausted("max_wait is over") from None
-        finally:
-            self._waited += asyncio.get_running_loop().time() - started
-
-    async def _awaited(self, started: float) -> Option:
-        """First in the line: the next to ask, as soon as there is one."""
-        clock = asyncio.get_running_loop().time
-        looked = started
-        while True:
-            if clock() - looked >= STORE_LOOK_SECONDS:
-                await self._refresh()
-                looked = clock()
-            choice = self._choice()
-            option = await self._claimed(choice)
-            if option is not None:
-                return option
-            if not self._is_worth_waiting(choice, self._patience() - (clock() - started)):
-                raise self._exhausted()
-            pause = PROBE_LOOK_SECONDS
-            if choice.retry_at is not None and not choice.busy:
-                pause = min(max(choice.retry_at - self._state.now(), 0.0), STORE_LOOK_SECONDS)
-            await asyncio.sleep(pause)
-
-    def _choice(self) -> Choice:
-        choice = self._chosen()
-        # Somebody may have mended the key since it was refused.
-        if choice.refused and self._pool.renew(self._chain):
-            choice = self._chosen()
-        return choice
-
-    def _chosen(self) -> Choice:
-        return choose(
-            self._options(),
-            self._state.health,
-            self._state.now(),
-            excluded=self._excluded,
-            pinned=self._session_profiles(),
-        )
-
-    async def _claimed(self, choice: Choice) -> Option | None:
-        """The chosen one, if it is sound or this request may be the one to try it again."""
-        if choice.option is None or not choice.probe:
-            return choice.option
-        self._owner = self._owner or uuid.uuid4().hex
-        lease = self._pool.cooldowns(choice.option.provider).probe
-        if await self._state.claim(choice.probe, self._owner, lease):
-            self._probe = choice.probe
-            return choice.option
-        # Another was faster: whoever else can serve is asked, or its result is waited for.
-        self._recorder.released(choice.probe, self._owner)
-        again = self._chosen()
-        return again.option if not again.probe else None
-
-    def _is_worth_waiting(self, choice: Choice, patience: float) -> bool:
-        if choice.option is not None or (choice.busy and patience > 0):
-            return True
-        return choice.retry_at is not None and 0 < choice.retry_at - self._state.now() <= patience
-
-    def _patience(self) -> float:
-        """Seconds that this request may still wait."""
-        patience = self._wishes.failover.max_wait - self._waited
-        total = self._wishes.timeouts.total if self._wishes.timeouts is not None else None
-        if total is not None:
-            elapsed = asyncio.get_running_loop().time() - self._began
-            patience = min(patience, total - elapsed)
-        return max(patience, 0.0)
-
-    def _options(self) -> list[Option]:
-        return self._pool.options(self._chain, self._wishes.profile)
-
-    def _session_profiles(self) -> tuple[str, ...]:
-        session = self._wishes.session
-        if session is None:
-            return ()
-        records = (
-            self._state.health(session_key(candidate.provider, session))
-            for candidate in self._chain
-        )
-        return tuple(record.pinned for record in records if record is not None)
-
-    async def _refresh(self) -> None:
-        keys = dict.fromkeys(key for option in self._options() for key in option.subjects)
-        if self._wishes.session is not None:
-            providers = {candidate.provider for candidate in self._chain}
-            keys |= dict.fromkeys(session_key(name, self._wishes.session) for name in providers)
-        await self._state.refresh(tuple(keys))
 
     # --- one attempt ------------------------------------------------------------------------------
 
@@ -300,7 +144,7 @@ class Route:
             request = msgspec.structs.replace(self._request, model=option.model)
             limits = self._limits(provider)
             chunks = (
-                provider.chat_completion(request, timeouts=limits)
+                provider.exchange(request, timeouts=limits)
                 if isinstance(provider, Provider)
                 else provider.chat_completion(request)
             )
@@ -332,14 +176,14 @@ class Route:
                     provider=option.provider,
                     model=option.model,
                 )
-            if self._probe and chunk.info is not None:
+            if self._turns.probe and chunk.info is not None:
                 # The credential was taken: whoever waits for that need not wait for the content.
                 self._mark_good(option, held, option.subjects[:2])
         return held
 
     def _answered(self, option: Option, held: Sequence[ChatCompletionChunk]) -> None:
         self._mark_good(option, held)
-        self._probe = ()
+        self._turns.probe = ()
 
     def _mark_good(
         self,
@@ -383,19 +227,10 @@ class Route:
         if action == "next_candidate":
             retries = self._retries.get(option.candidate, 0)
             self._retries[option.candidate] = retries + 1
-            if not self._is_out(option) or retries >= self._wishes.failover.max_retries:
-                self._excluded |= {
-                    (option.candidate, other.profile)
-                    for other in self._options()
-                    if other.candidate == option.candidate
-                }
-        elif not self._is_out(option):
-            self._excluded.add((option.candidate, option.profile))
-
-    def _is_out(self, option: Option) -> bool:
-        """Whether the failure opened a window, behind which it may be asked again."""
-        choice = choose([option], self._state.health, self._state.now())
-        return choice.option is None or bool(choice.probe)
+            if retries >= self._wishes.failover.max_retries or not self._turns.is_out(option):
+                self._turns.exclude(option, candidate=True)
+        elif not self._turns.is_out(option):
+            self._turns.exclude(option, candidate=False)
 
     def _mark_failed(self, option: Option, error: AisopodError) -> str:
         verdict = self._recorder.failed(
@@ -405,13 +240,8 @@ class Route:
             started=self._sent,
             cooldowns=self._pool.cooldowns(option.provider),
         )
-        self._release()
+        self._turns.release()
         return verdict.action
-
-    def _release(self) -> None:
-        if self._probe:
-            self._recorder.released(self._probe, self._owner)
-            self._probe = ()
 
     # --- what is told -----------------------------------------------------------------------------
 
@@ -423,8 +253,8 @@ class Route:
             model=option.model,
             profile=option.profile,
             started=self._sent,
-            waited=self._waited - sum(attempt.waited for attempt in self.attempts),
-            probe=bool(self._probe),
+            waited=self._turns.waited - sum(attempt.waited for attempt in self.attempts),
+            probe=bool(self._turns.probe),
         )
         before = self.attempts[-1] if self.attempts else None
         self.attempts.append(attempt)

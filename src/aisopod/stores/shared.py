@@ -38,11 +38,16 @@ class SharedState:
     Args:
         store: where it is shared; a MemoryStore is all there is.
         patience: seconds that a request waits for the store.
+
+    Attributes:
+        store: the same.
+        health: the key of a subject to what is remembered of it, or None.
     """
 
     def __init__(self, store: Store, *, patience: float = PATIENCE_SECONDS) -> None:
         self.store = store
         self._known = store if isinstance(store, MemoryStore) else MemoryStore()
+        self.health: Callable[[str], Health | None] = self._known.records.get
         self._shared = None if isinstance(store, MemoryStore) else store
         self._patience = patience
         self._offset = 0.0
@@ -62,9 +67,10 @@ class SharedState:
         self._last = max(time.time() + self._offset, self._last + 1e-6)
         return self._last
 
-    def health(self, key: str) -> Health | None:
-        """What is remembered of a subject."""
-        return self._known.records.get(key)
+    @property
+    def is_shared(self) -> bool:
+        """Whether others may know more."""
+        return self._shared is not None
 
     async def refresh(self, keys: Sequence[str]) -> None:
         """Read what others have written. Waits little, and never fails."""

@@ -1,0 +1,180 @@
+"""Whose turn it is for one request: choosing, claiming the right to try again, waiting."""
+
+import asyncio
+import uuid
+from collections.abc import Callable, Sequence
+
+from aisopod.errors import AisopodError
+from aisopod.policy.selection import Choice, Option, choose
+from aisopod.routing.candidates import Candidate
+from aisopod.routing.context import Routing, Wishes
+from aisopod.routing.recorder import session_key
+
+__all__ = ["Turns"]
+
+PROBE_LOOK_SECONDS = 0.02
+"""How often one who waits looks whether another's probe has ended, in this process…"""
+STORE_LOOK_SECONDS = 0.25
+"""…and in others."""
+
+Refuse = Callable[[str], AisopodError]
+"""Makes the error for a request that nobody can serve, of the reason."""
+
+
+class Turns:
+    """Gives a request one option after the other.
+
+    Args:
+        routing: what all requests of the client share.
+        chain: the candidates.
+        wishes: how long the request may wait, and whom it may ask.
+
+    Attributes:
+        excluded: candidates' places and profiles that the request has done with.
+        waited: seconds that it has waited so far.
+        probe: keys of what it has the right to try again, until it gives that back.
+    """
+
+    def __init__(self, routing: Routing, chain: tuple[Candidate, ...], wishes: Wishes) -> None:
+        self.excluded: set[tuple[int, str]] = set()
+        self.waited = 0.0
+        self.probe: tuple[str, ...] = ()
+        self._pool, self._state, self._recorder, self._rooms, _ = routing
+        self._chain = chain
+        self._wishes = wishes
+        self._owner = ""
+        self._deadline: float | None = None
+
+    async def begin(self) -> None:
+        """The request's time begins; read what others know."""
+        total = self._wishes.timeouts.total if self._wishes.timeouts is not None else None
+        if total is not None:
+            self._deadline = asyncio.get_running_loop().time() + total
+        await self._refresh()
+
+    async def next(self, refuse: Refuse) -> Option:
+        """The next to ask, after waiting for them if need be.
+
+        Raises:
+            AisopodError: what `refuse` makes, when nobody can be asked in time.
+        """
+        if not self._rooms.is_occupied(self._chain):
+            option = await self._claimed(self.look())
+            if option is not None:
+                return option
+        patience = self._patience()
+        if not self._is_worth_waiting(self.look(), patience):
+            raise refuse("")
+        clock = asyncio.get_running_loop().time
+        started = clock()
+        try:
+            async with asyncio.timeout(patience), self._rooms.turn(self._chain):
+                return await self._awaited(started + patience, refuse)
+        except TimeoutError:
+            raise refuse("max_wait is over") from None
+        finally:
+            self.waited += clock() - started
+
+    def look(self) -> Choice:
+        """Who would be asked now."""
+        choice = self._chosen()
+        # Somebody may have mended the key since it was refused.
+        if choice.refused and self._pool.renew(self._chain):
+            choice = self._chosen()
+        return choice
+
+    def is_out(self, option: Option) -> bool:
+        """Whether a window keeps it from being asked at once."""
+        choice = choose([option], self._state.health, self._state.now())
+        return choice.option is None or bool(choice.probe)
+
+    def exclude(self, option: Option, *, candidate: bool) -> None:
+        """Not to be asked again for this request: a profile, or its whole candidate."""
+        profiles = [
+            other.profile
+            for other in (self._options() if candidate else [option])
+            if other.candidate == option.candidate
+        ]
+        self.excluded |= {(option.candidate, profile) for profile in profiles}
+
+    def release(self) -> None:
+        """Give back the right to try again, if the request still has it."""
+        if self.probe:
+            self._recorder.released(self.probe, self._owner)
+            self.probe = ()
+
+    async def _awaited(self, deadline: float, refuse: Refuse) -> Option:
+        """First in the line: the next to ask, as soon as there is one."""
+        clock = asyncio.get_running_loop().time
+        looked = clock()
+        while True:
+            if clock() - looked >= STORE_LOOK_SECONDS:
+                await self._refresh()
+                looked = clock()
+            choice = self.look()
+            option = await self._claimed(choice)
+            if option is not None:
+                return option
+            if not self._is_worth_waiting(choice, deadline - clock()):
+                raise refuse("")
+            pause = PROBE_LOOK_SECONDS
+            if choice.retry_at is not None and not choice.busy:
+                pause = min(max(choice.retry_at - self._state.now(), 0.0), STORE_LOOK_SECONDS)
+            await asyncio.sleep(pause)
+
+    async def _claimed(self, choice: Choice) -> Option | None:
+        """The chosen one, if it is sound or this request may be the one to try it again."""
+        if choice.option is None or not choice.probe:
+            return choice.option
+        self._owner = self._owner or uuid.uuid4().hex
+        lease = self._pool.cooldowns(choice.option.provider).probe
+        if await self._state.claim(choice.probe, self._owner, lease):
+            self.probe = choice.probe
+            return choice.option
+        # Another was faster: whoever else can serve is asked, or its result is waited for.
+        self._recorder.released(choice.probe, self._owner)
+        again = self._chosen()
+        return again.option if not again.probe else None
+
+    def _is_worth_waiting(self, choice: Choice, patience: float) -> bool:
+        if choice.option is not None or (choice.busy and patience > 0):
+            return True
+        return choice.retry_at is not None and 0 < choice.retry_at - self._state.now() <= patience
+
+    def _patience(self) -> float:
+        """Seconds that the request may still wait."""
+        patience = self._wishes.failover.max_wait - self.waited
+        if self._deadline is not None:
+            patience = min(patience, self._deadline - asyncio.get_running_loop().time())
+        return max(patience, 0.0)
+
+    def _chosen(self) -> Choice:
+        return choose(
+            self._options(),
+            self._state.health,
+            self._state.now(),
+            excluded=self.excluded,
+            pinned=self._session_profiles(),
+        )
+
+    def _options(self) -> Sequence[Option]:
+        return self._pool.options(self._chain, self._wishes.profile)
+
+    def _session_profiles(self) -> tuple[str, ...]:
+        session = self._wishes.session
+        if session is None:
+            return ()
+        records = (
+            self._state.health(session_key(candidate.provider, session))
+            for candidate in self._chain
+        )
+        return tuple(record.pinned for record in records if record is not None)
+
+    async def _refresh(self) -> None:
+        if not self._state.is_shared:
+            return
+        keys = dict.fromkeys(key for option in self._options() for key in option.subjects)
+        if self._wishes.session is not None:
+            providers = {candidate.provider for candidate in self._chain}
+            keys |= dict.fromkeys(session_key(name, self._wishes.session) for name in providers)
+        await self._state.refresh(tuple(keys))
