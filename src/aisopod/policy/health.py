@@ -215,15 +215,13 @@ def _failed(health: Health, event: Failed) -> Health:
             return health
     old = health.windows.get(event.reason)
     if old is not None and (event.at < old.until or event.started < old.since):
-        window = _seen_again(old, event)
-    else:
-        window = _opened(old, event)
-    return _replace(
-        health,
-        windows={**health.windows, event.reason: window},
-        probe_until=0.0,
-        probe_owner="",
-    )
+        return _with_window(health, event.reason, _seen_again(old, event))
+    opened = _with_window(health, event.reason, _opened(old, event))
+    return _replace(opened, probe_until=0.0, probe_owner="")
+
+
+def _with_window(health: Health, reason: str, window: Window) -> Health:
+    return _replace(health, windows={**health.windows, reason: window})
 
 
 def _seen_again(old: Window, event: Failed) -> Window:

@@ -131,21 +131,24 @@ def choose(
     *,
     excluded: Container[tuple[int, str]] = (),
     pinned: Container[str] = (),
+    chance: float = 0.0,
 ) -> Choice:
     """Whom to ask: the first candidate that somebody can serve, there the one whose turn it is.
 
     Args:
-        options: the candidates' profiles.
+        options: the candidates' profiles, in the candidates' order.
         health: key of a subject to what is remembered of it.
         now: seconds since the epoch.
         excluded: candidates' places and profiles that this request has done with.
         pinned: profiles to which the session belongs; they go first where they can serve.
+        chance: a random number from 0 to 1, for profiles of different weights.
     """
     soonest: float | None = None
     busy = refused = False
-    best: tuple[tuple[float, ...], Option, Standing] | None = None
+    first: tuple[float, ...] | None = None
+    equals: list[Option] = []
     for option in options:
-        if best is not None and option.candidate > best[1].candidate:
+        if equals and option.candidate > equals[0].candidate:
             break
         if (option.candidate, option.profile) in excluded:
             continue
@@ -155,30 +158,40 @@ def choose(
             busy = busy or found.state == "probing"
             refused = refused or found.reason in {"auth", "billing"}
             continue
-        turn = _turn(option, health, now, pinned)
-        if best is None or turn < best[0]:
-            best = (turn, option, found)
-    if best is None:
+        place = (option.profile not in pinned, option.rank)
+        if first is None or place < first:
+            first = place
+            equals = [option]
+        elif place == first:
+            equals.append(option)
+    if not equals:
         return Choice(None, retry_at=soonest, busy=busy, refused=refused)
-    _, option, found = best
-    probe = () if found.state == "ready" else _ended(option, health, now)
-    return Choice(option, probe, refused=refused)
+    option = _turn(equals, health, chance)
+    return Choice(option, _ended(option, health, now), refused=refused)
 
 
 def _turn(
-    option: Option,
-    health: Callable[[str], Health | None],
-    now: float,
-    pinned: Container[str],
-) -> tuple[float, ...]:
-    """The smaller goes first: the session's own, then by rank, then who waited longest.
+    options: Sequence[Option], health: Callable[[str], Health | None], chance: float
+) -> Option:
+    """Of equals the one that has waited longest; of different weights, one by lot.
 
-    Waiting counts by weight: of two, the one with weight 2 has its turn twice as often. Unlike
-    a count of turns this does not flood a profile that was away for a while.
+    Neither counts turns: counts that several processes keep contradict each other, and flood a
+    profile that was away for a while.
     """
+    weights = [option.weight for option in options]
+    if min(weights) == max(weights):
+        return min(options, key=lambda option: _last_used(option, health))
+    drawn = chance * sum(weights)
+    for option, weight in zip(options, weights, strict=True):
+        drawn -= weight
+        if drawn < 0:
+            return option
+    return options[-1]
+
+
+def _last_used(option: Option, health: Callable[[str], Health | None]) -> float:
     record = health(option.subjects[0])
-    waited = now - (record.last_used if record is not None else 0.0)
-    return (option.profile not in pinned, option.rank, -waited * option.weight)
+    return record.last_used if record is not None else 0.0
 
 
 def _ended(option: Option, health: Callable[[str], Health | None], now: float) -> tuple[str, ...]:

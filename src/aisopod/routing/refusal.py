@@ -74,8 +74,7 @@ def exhausted(
         )
     if errors and len(states) == 1:
         return errors[-1]
-    out = [state for state in states if state.state in ("out", "probing")]
-    times = [state.until for state in out if state.until is not None]
+    times = [state.until for state in states if state.state == "out" and state.until is not None]
     retry_at = min(times, default=None)
     lines = [f"nobody could serve {_list(chain)}" + f" ({why})" * bool(why)]
     lines += [f"{_where(error)}: {_class(error)}: {error.message}" for error in errors]

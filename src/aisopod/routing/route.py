@@ -81,6 +81,7 @@ class Route:
         self._began = 0.0
         self._sent = 0.0
         self._option: Option | None = None
+        self._held_back: list[ChatCompletionChunk] = []
 
     async def open(self) -> Opened:
         """Ask until somebody's answer begins.
@@ -138,6 +139,7 @@ class Route:
     async def _attempt(self, option: Option) -> Opened:
         """Ask one; its chunks up to the first content."""
         self._option = option
+        self._held_back = []
         try:
             self._begin(option)
             provider = await self._pool.provider(option, self._wishes.base_url)
@@ -165,7 +167,7 @@ class Route:
         self, option: Option, chunks: AsyncIterator[ChatCompletionChunk]
     ) -> list[ChatCompletionChunk]:
         """The chunks up to the first content, or up to the end of an answer without any."""
-        held: list[ChatCompletionChunk] = []
+        held = self._held_back = []
         async for chunk in chunks:
             held.append(chunk)
             if chunk.delta.has_content or len(held) >= MOST_HELD:
@@ -215,7 +217,8 @@ class Route:
 
     def _failed(self, option: Option, error: AisopodError) -> None:
         """Note the failure and see who is left; raises when it is no use to go on."""
-        attempt = self._close("failed", error)
+        usage = next((c.usage for c in reversed(self._held_back) if c.usage is not None), None)
+        attempt = self._close("failed", error, usage)
         action = self._mark_failed(option, error)
         self._errors.append(error)
         self._told(error)

@@ -1,6 +1,7 @@
 """Whose turn it is for one request: choosing, claiming the right to try again, waiting."""
 
 import asyncio
+import random
 import uuid
 from collections.abc import Callable, Sequence
 
@@ -124,17 +125,16 @@ class Turns:
 
     async def _claimed(self, choice: Choice) -> Option | None:
         """The chosen one, if it is sound or this request may be the one to try it again."""
-        if choice.option is None or not choice.probe:
-            return choice.option
-        self._owner = self._owner or uuid.uuid4().hex
-        lease = self._pool.cooldowns(choice.option.provider).probe
-        if await self._state.claim(choice.probe, self._owner, lease):
-            self.probe = choice.probe
-            return choice.option
-        # Another was faster: whoever else can serve is asked, or its result is waited for.
-        self._recorder.released(choice.probe, self._owner)
-        again = self._chosen()
-        return again.option if not again.probe else None
+        while choice.option is not None and choice.probe:
+            self._owner = self._owner or uuid.uuid4().hex
+            lease = self._pool.cooldowns(choice.option.provider).probe
+            if await self._state.claim(choice.probe, self._owner, lease):
+                self.probe = choice.probe
+                return choice.option
+            # Another was faster, which is known now: whoever else can serve comes next.
+            self._recorder.released(choice.probe, self._owner)
+            choice = self._chosen()
+        return choice.option
 
     def _is_worth_waiting(self, choice: Choice, patience: float) -> bool:
         if choice.option is not None or (choice.busy and patience > 0):
@@ -155,6 +155,7 @@ class Turns:
             self._state.now(),
             excluded=self.excluded,
             pinned=self._session_profiles(),
+            chance=random.random(),  # noqa: S311 - no secret
         )
 
     def _options(self) -> Sequence[Option]:

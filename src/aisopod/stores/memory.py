@@ -8,6 +8,8 @@ from aisopod.stores.store import Events, Snapshot, folded
 
 __all__ = ["MemoryStore"]
 
+MOST_RECORDS = 20_000
+
 _EMPTY = Health()
 
 
@@ -35,7 +37,16 @@ class MemoryStore:
             key: folded(self.records.get(key, _EMPTY), happened) for key, happened in events.items()
         }
         self.records.update(changed)
+        if len(self.records) > MOST_RECORDS:
+            self._drop_sessions()
         return changed
+
+    def _drop_sessions(self) -> None:
+        """Conversations come and go; the older half of them is forgotten."""
+        sessions = [key for key in self.records if key.startswith("session/")]
+        sessions.sort(key=lambda key: self.records[key].last_used)
+        for key in sessions[: len(sessions) // 2]:
+            del self.records[key]
 
     def scan(self) -> Snapshot:
         """All records."""

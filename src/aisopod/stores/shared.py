@@ -26,7 +26,9 @@ PATIENCE_SECONDS = 0.25
 RETRY_SECONDS = (1.0, 2.0, 5.0)
 """How long a failed store is left alone, by failures in a row."""
 CLOSE_SECONDS = 2.0
+"""How long closing waits for what is still being written."""
 MOST_KEYS = 20_000
+"""Of subjects with news that are not written yet."""
 MOST_EVENTS = 50
 
 _T = TypeVar("_T")
@@ -143,7 +145,8 @@ class SharedState:
         """Wait until everything is written, or the store has failed."""
         if self._shared is not None and self._is_up():
             self._write()
-        while (writing := self._writing) is not None and not writing.done():
+        writing = self._writing
+        if writing is not None and not writing.done():
             await asyncio.wait([asyncio.wrap_future(writing)], timeout=CLOSE_SECONDS)
 
     async def close(self) -> None:
@@ -168,8 +171,6 @@ class SharedState:
         if clock and self.store.remote:
             self._offset = snapshot.now - time.time()
         known = self._known.records
-        if len(known) > MOST_KEYS:
-            known.clear()
         with self._lock:
             for key in keys:
                 record = snapshot.records.get(key)

@@ -121,13 +121,14 @@ class SqliteStore:
         self._forget_parents()
         if self._writer is None:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # Made before SQLite does, whose other files take their mode from it.
+            os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
             connection = self._connected(WRITE_WAIT_SECONDS)
             try:
                 _migrate(connection)
             except BaseException:
                 connection.close()
                 raise
-            self._path.chmod(0o600)
             self._writer = connection
         return self._writer
 
