@@ -17,6 +17,7 @@ from aisopod import (
 )
 from aisopod.simulator import Fault, Reply, Simulator
 from aisopod.simulator.keys import SimulatedKey
+from matrix.configured import AWS
 
 OPENAI = "openai/gpt-4o"
 CLAUDE = "anthropic/claude-sonnet-4-5"
@@ -111,3 +112,13 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
         passed[0] += seconds
 
     return sleep
+
+
+@pytest.fixture
+def aws_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keys that only the simulator takes."""
+    [(key_id, secret)] = AWS.items()
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", key_id)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", secret)
+    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_BEARER_TOKEN_BEDROCK"):
+        monkeypatch.delenv(name, raising=False)

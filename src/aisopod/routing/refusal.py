@@ -78,8 +78,8 @@ def exhausted(
     retry_at = min(times, default=None)
     lines = [f"nobody could serve {_list(chain)}" + f" ({why})" * bool(why)]
     lines += [f"{_where(error)}: {_class(error)}: {error.message}" for error in errors]
-    lines += _outs(states, now)
-    if retry_at is not None:
+    lines += _outs(states, {_where(error) for error in errors}, now)
+    if retry_at is not None and len(times) > 1:
         lines.append(f"the first may be back {moment(retry_at, now)}")
     error = AllAttemptsFailedError(
         "\n".join(lines),
@@ -126,16 +126,17 @@ def _unusable(candidate: Candidate, profile: str, reason: str) -> ProfileState:
     )
 
 
-def _outs(states: Sequence[ProfileState], now: float) -> Iterator[str]:
+def _outs(states: Sequence[ProfileState], asked: set[str], now: float) -> Iterator[str]:
+    """Who was not asked, and when those who were may be again."""
     for state in states:
-        target = f"{state.provider}/{state.model} {state.profile}"
+        target = _target(state.provider, state.model, state.profile)
         if state.state == "unusable":
             yield f"{target}: {state.reason}"
         elif state.state == "probing":
             yield f"{target}: just being tried again"
         elif state.state == "out" and state.until is not None:
-            said = f": {state.message}" * bool(state.message)
             rule = f", rule {state.rule}" * bool(state.rule)
+            said = f": {state.message}" * bool(state.message and target not in asked)
             remedy = remedy_for(state)
             yield (
                 f"{target}: {state.subject} is out for {state.reason}{rule}, back "
@@ -143,9 +144,13 @@ def _outs(states: Sequence[ProfileState], now: float) -> Iterator[str]:
             )
 
 
+def _target(provider: str, model: str, profile: str) -> str:
+    return f"{provider}/{model} by {profile}"
+
+
 def _where(error: AisopodError) -> str:
     attempt = error.attempts[-1] if error.attempts else None
-    return f"{attempt.provider}/{attempt.model} {attempt.profile}" if attempt else "somewhere"
+    return _target(attempt.provider, attempt.model, attempt.profile) if attempt else "somewhere"
 
 
 def _class(error: AisopodError) -> str:
