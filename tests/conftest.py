@@ -3,12 +3,14 @@
 import ipaddress
 import itertools
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from support import recordings
+from support import recordings, redis_server
+from support.redis_server import RedisServer
 
 _numbers = itertools.count()
 
@@ -42,6 +44,34 @@ def _loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket.socket, "connect", guarded)
 
 
+@pytest.fixture(scope="session")
+def shared_redis() -> Iterator[RedisServer]:
+    """One server for all tests that leave it running."""
+    if redis_server.PROGRAM is None:
+        pytest.skip("NO REDIS SERVER on PATH: neither redis-server nor valkey-server")
+    with RedisServer() as server:
+        yield server
+
+
+@pytest.fixture
+def own_redis() -> Iterator[RedisServer]:
+    """A server for one test, to be stopped and frozen."""
+    if redis_server.PROGRAM is None:
+        pytest.skip("NO REDIS SERVER on PATH: neither redis-server nor valkey-server")
+    with RedisServer() as server:
+        yield server
+
+
+@pytest.fixture
+def redis_url(shared_redis: RedisServer) -> str:
+    """URL of an empty database."""
+    import redis
+
+    with redis.Redis.from_url(shared_redis.url) as client:
+        client.flushall()
+    return shared_redis.url
+
+
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     count = len(recordings.load_all())
     if count:
@@ -51,4 +81,10 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         terminalreporter.write_line(
             f"The folder {recordings.FOLDER} is absent: every test over recorded exchanges was "
             "left out. Set AISOPOD_RECORDINGS to where they are."
+        )
+    if redis_server.PROGRAM is None:
+        terminalreporter.write_sep("!", "NO REDIS SERVER", red=True, bold=True)
+        terminalreporter.write_line(
+            "Neither redis-server nor valkey-server is on PATH: every test of state in Redis was "
+            "left out."
         )

@@ -35,7 +35,10 @@ PREFIX = "{aisopod}:1:"
 COMPARE_AND_SET = """
 local lost = {}
 for place, key in ipairs(KEYS) do
-  if (redis.call('GET', key) or '') == ARGV[2 * place] then
+  local held = redis.pcall('GET', key)
+  -- MGET gives nothing for what is no string, and so does this.
+  if type(held) ~= 'string' then held = '' end
+  if held == ARGV[2 * place] then
     redis.call('SET', key, ARGV[2 * place + 1], 'EX', ARGV[1])
   else
     lost[#lost + 1] = place - 1
@@ -109,7 +112,7 @@ class RedisStore:
             }
             arguments: list[Any] = [KEPT_SECONDS]
             for value, record in zip(values, new.values(), strict=True):
-                arguments += [value or b"", encoded(record)]
+                arguments += [value or b"", encoded(record, value)]
             try:
                 lost = self._compare_and_set(keys=_prefixed(left), args=arguments)
             except self._errors as error:
@@ -129,7 +132,9 @@ class RedisStore:
             names = [bytes(name) for name in self._client.scan_iter(match=PREFIX + "*", count=500)]
         except self._errors as error:
             raise self._failure(error) from error
-        return self.read([name.decode().removeprefix(PREFIX) for name in names])
+        # Nothing of aisopod's has a name that is no text.
+        texts = (name.decode(errors="ignore") for name in names)
+        return self.read([text.removeprefix(PREFIX) for text in texts])
 
     def close(self) -> None:
         """Close the connections."""

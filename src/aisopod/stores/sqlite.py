@@ -8,7 +8,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -29,6 +29,9 @@ log = logging.getLogger("aisopod.state")
 
 WRITE_WAIT_SECONDS = 5.0
 """Writers queue; only the thread that writes waits."""
+
+MOST_VARIABLES = 900
+"""What one statement may have in any build of SQLite is 999."""
 
 # The place of a statement is the version that it leads to.
 MIGRATIONS: tuple[str, ...] = (
@@ -61,10 +64,18 @@ class SqliteStore:
     def read(self, keys: Iterable[str]) -> Snapshot:
         """The records of these keys."""
         wanted = list(keys)
-        marks = ",".join("?" * len(wanted))
-        statement = f"SELECT key, record FROM health WHERE key IN ({marks})"  # noqa: S608 - marks only
-        rows = self._guarded(lambda: self._reading().execute(statement, wanted).fetchall())
+        rows = self._guarded(lambda: self._selected(wanted))
         return Snapshot(time.time(), {key: decoded(record) for key, record in rows})
+
+    def _selected(self, wanted: Sequence[str]) -> list[tuple[str, bytes]]:
+        connection = self._reading()
+        rows: list[tuple[str, bytes]] = []
+        for start in range(0, len(wanted), MOST_VARIABLES):
+            part = wanted[start : start + MOST_VARIABLES]
+            marks = ",".join("?" * len(part))
+            statement = f"SELECT key, record FROM health WHERE key IN ({marks})"  # noqa: S608 - marks only
+            rows += connection.execute(statement, part).fetchall()
+        return rows
 
     def apply(self, events: Events) -> dict[str, Health]:
         """Apply events in one transaction; gives the records that they led to."""
@@ -75,6 +86,7 @@ class SqliteStore:
         connection = self._writing()
         now = time.time()
         changed: dict[str, Health] = {}
+        rows: list[tuple[str, bytes, float]] = []
         connection.execute("BEGIN IMMEDIATE")
         try:
             for key, happened in events.items():
@@ -82,10 +94,11 @@ class SqliteStore:
                     "SELECT record FROM health WHERE key = ?", (key,)
                 ).fetchone()
                 changed[key] = folded(_EMPTY if row is None else decoded(row[0]), happened)
+                rows.append((key, encoded(changed[key], row and row[0]), now))
             connection.executemany(
                 "INSERT INTO health VALUES (?, ?, ?) ON CONFLICT (key) DO UPDATE"
                 " SET record = excluded.record, touched = excluded.touched",
-                [(key, encoded(record), now) for key, record in changed.items()],
+                rows,
             )
             connection.execute("COMMIT")
         except BaseException:

@@ -87,15 +87,32 @@ def folded(health: Health, events: Sequence[Event]) -> Health:
 
 
 _decoder = msgspec.json.Decoder(Health)
+_fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_KNOWN = frozenset(Health.__struct_fields__)
 
 
-def encoded(health: Health) -> bytes:
-    """A record as it is stored: JSON, so that a person can read it."""
-    return msgspec.json.encode(health)
+def encoded(health: Health, before: bytes | None = None) -> bytes:
+    """A record as it is stored: JSON, so that a person can read it.
+
+    Args:
+        health: the record.
+        before: what is stored now; fields of it that only a newer aisopod knows are kept.
+    """
+    data = msgspec.json.encode(health)
+    if not before:
+        return data
+    try:
+        stored = _fields.decode(before)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return data
+    if _KNOWN.issuperset(stored):
+        return data
+    newer = {name: value for name, value in stored.items() if name not in _KNOWN}
+    return msgspec.json.encode(_fields.decode(data) | newer)
 
 
 def decoded(data: bytes) -> Health:
-    """A stored record; what cannot be read (a newer version's, a damaged one) begins anew."""
+    """A stored record; one that cannot be read (it is damaged) begins anew."""
     try:
         return _decoder.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError):
