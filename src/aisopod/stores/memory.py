@@ -31,7 +31,7 @@ class MemoryStore:
         records = self.records
         return Snapshot(time.time(), {key: records[key] for key in keys if key in records})
 
-    def apply(self, events: Events) -> dict[str, Health]:
+    def apply(self, events: Events, *, wait: bool = True) -> dict[str, Health]:  # noqa: ARG002
         """Apply events; gives the records that they led to."""
         changed = {
             key: folded(self.records.get(key, _EMPTY), happened) for key, happened in events.items()

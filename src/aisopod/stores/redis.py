@@ -28,6 +28,7 @@ __all__ = ["RedisStore"]
 WAIT_SECONDS = 0.25
 """A store that takes longer is no help to a request."""
 TRIES = 100
+MOST_AT_ONCE = 200
 
 # One hash tag for all keys: a cluster runs scripts on keys of one slot only.
 PREFIX = "{aisopod}:1:"
@@ -100,10 +101,17 @@ class RedisStore:
             },
         )
 
-    def apply(self, events: Events) -> dict[str, Health]:
+    def apply(self, events: Events, *, wait: bool = True) -> dict[str, Health]:  # noqa: ARG002
         """Apply events; gives the records that they led to."""
+        keys = list(events)
         changed: dict[str, Health] = {}
-        left = list(events)
+        # After an outage there is much to tell: no part of it may take longer than the limit.
+        for start in range(0, len(keys), MOST_AT_ONCE):
+            changed |= self._applied(keys[start : start + MOST_AT_ONCE], events)
+        return changed
+
+    def _applied(self, left: Sequence[str], events: Events) -> dict[str, Health]:
+        changed: dict[str, Health] = {}
         for _ in range(TRIES):
             _, values = self._read(left)
             new = {

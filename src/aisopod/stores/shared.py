@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from aisopod.policy.health import Claimed, Event, Health
 from aisopod.stores.memory import MemoryStore
-from aisopod.stores.store import Snapshot, Store, StoreError
+from aisopod.stores.store import Snapshot, Store, StoreBusyError, StoreError
 
 __all__ = ["SharedState"]
 
@@ -198,9 +198,21 @@ class SharedState:
         with self._lock:
             if self._busy or not (self._unwritten or trial):
                 return
+            if not (trial or self.store.remote) and self._wrote_at_once():
+                return
             self._busy = True
             self._flying, self._unwritten = self._unwritten, {}
             self._writing = self._pool("writing").submit(self._written)
+
+    def _wrote_at_once(self) -> bool:
+        """Write without a thread, where nobody else is writing: it costs a fifth of that."""
+        assert self._shared is not None  # noqa: S101 - nothing is written without a store
+        try:
+            self._shared.apply(self._unwritten, wait=False)
+        except StoreBusyError:
+            return False
+        self._unwritten = {}
+        return True
 
     def _written(self) -> None:
         """In the writing thread: all news there are, batch by batch."""

@@ -12,6 +12,7 @@ __all__ = [
     "Events",
     "Snapshot",
     "Store",
+    "StoreBusyError",
     "StoreError",
     "decoded",
     "encoded",
@@ -27,6 +28,10 @@ KEPT_SECONDS = 30 * 86400
 
 class StoreError(Exception):
     """The store cannot be used now. It never reaches a user: chats go on with what is known."""
+
+
+class StoreBusyError(StoreError):
+    """Others are writing."""
 
 
 class Snapshot(NamedTuple):
@@ -61,11 +66,16 @@ class Store(Protocol):
             StoreError: it cannot be read now.
         """
 
-    def apply(self, events: Events) -> dict[str, Health]:
+    def apply(self, events: Events, *, wait: bool = True) -> dict[str, Health]:
         """Apply events; gives the records that they led to.
 
+        Args:
+            events: what happened; what is told twice counts once.
+            wait: whether to wait for others who write.
+
         Raises:
-            StoreError: nothing can be written now, and nothing was.
+            StoreBusyError: others write, and it was not to wait.
+            StoreError: not all of it can be written now.
         """
 
     def scan(self) -> Snapshot:
