@@ -38,19 +38,30 @@ def answer(number: int) -> str:
 
 @asynccontextmanager
 async def aisopod(url: str, window: float) -> AsyncIterator[Ask]:
-    from aisopod import AsyncClient, Config, ProviderConfig, Secret, Timeouts
-    from aisopod.config import CooldownConfig, FailoverConfig, ProfileConfig
+    from aisopod import (
+        AsyncClient,
+        Config,
+        CooldownConfig,
+        FailoverConfig,
+        ProfileConfig,
+        ProviderConfig,
+        Secret,
+        Timeouts,
+    )
 
     profiles = {key: ProfileConfig(api_key=Secret(key)) for key in OPENAI_KEYS}
+    # As for LiteLLM: what a provider does not tell is taken for what it is here, and the pauses
+    # after failures are to the same scale.
+    cooldowns = CooldownConfig(rate_limit=(window,), overloaded=(window / 4, window / 2, window))
     config = Config(
         providers={
             "openai": ProviderConfig(
-                base_url=f"{url}/v1", profiles=profiles, cooldowns=CooldownConfig(limited=window)
+                base_url=f"{url}/v1", profiles=profiles, cooldowns=cooldowns
             ),
             "anthropic": ProviderConfig(
                 base_url=url,
                 api_key=Secret(ANTHROPIC_KEY),
-                cooldowns=CooldownConfig(limited=window),
+                cooldowns=cooldowns,
             ),
         },
         failover=FailoverConfig(max_wait=ATTEMPTS * window, max_attempts=ATTEMPTS),
@@ -61,7 +72,7 @@ async def aisopod(url: str, window: float) -> AsyncIterator[Ask]:
 
         async def ask(prompt: str, say: Callable[[str], None]) -> None:
             async with client.stream(
-                models=["openai/gpt-4o-mini", "anthropic/claude-sonnet-4-5"], messages=prompt
+                prompt=prompt, models=["openai/gpt-4o-mini", "anthropic/claude-sonnet-4-5"]
             ) as stream:
                 async for chunk in stream:
                     if chunk.delta.content:

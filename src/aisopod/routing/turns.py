@@ -139,7 +139,7 @@ class Turns:
     def _is_worth_waiting(self, choice: Choice, patience: float) -> bool:
         if choice.option is not None or (choice.busy and patience > 0):
             return True
-        return choice.retry_at is not None and 0 < choice.retry_at - self._state.now() <= patience
+        return choice.retry_at is not None and choice.retry_at - self._state.now() <= patience
 
     def _patience(self) -> float:
         """Seconds that the request may still wait."""
