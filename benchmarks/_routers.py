@@ -38,21 +38,34 @@ def answer(number: int) -> str:
 
 @asynccontextmanager
 async def aisopod(url: str, window: float) -> AsyncIterator[Ask]:
-    from aisopod import AsyncClient, Config, ProviderConfig, Secret, Timeouts
-    from aisopod.config import CooldownConfig, FailoverConfig, ProfileConfig
+    from aisopod import (
+        AsyncClient,
+        Config,
+        CooldownConfig,
+        FailoverConfig,
+        ProfileConfig,
+        ProviderConfig,
+        Secret,
+        Timeouts,
+    )
 
-    profiles = {key: ProfileConfig(api_key=Secret(key)) for key in OPENAI_KEYS}
+    profiles = {key[-1]: ProfileConfig(api_key=Secret(key)) for key in OPENAI_KEYS}
+    # The defaults to the scale of this storm, where a minute has the length of a window; and, as
+    # for the other side, exactly the time for which a key is limited that does not tell.
+    scale = window / 60
+    cooldowns = CooldownConfig(
+        rate_limit=(window,),
+        overloaded=(window, 2 * window, 4 * window),
+        auth=(600 * scale, 1200 * scale),
+        billing=(18_000 * scale,),
+        probe=60 * scale,
+    )
     config = Config(
         providers={
-            "openai": ProviderConfig(
-                base_url=f"{url}/v1", profiles=profiles, cooldowns=CooldownConfig(limited=window)
-            ),
-            "anthropic": ProviderConfig(
-                base_url=url,
-                api_key=Secret(ANTHROPIC_KEY),
-                cooldowns=CooldownConfig(limited=window),
-            ),
+            "openai": ProviderConfig(base_url=f"{url}/v1", profiles=profiles),
+            "anthropic": ProviderConfig(base_url=url, api_key=Secret(ANTHROPIC_KEY)),
         },
+        cooldowns=cooldowns,
         failover=FailoverConfig(max_wait=ATTEMPTS * window, max_attempts=ATTEMPTS),
         state="memory",
     )
@@ -60,9 +73,8 @@ async def aisopod(url: str, window: float) -> AsyncIterator[Ask]:
     async with AsyncClient(config, timeouts=timeouts) as client:
 
         async def ask(prompt: str, say: Callable[[str], None]) -> None:
-            async with client.stream(
-                models=["openai/gpt-4o-mini", "anthropic/claude-sonnet-4-5"], messages=prompt
-            ) as stream:
+            candidates = ["openai/gpt-4o-mini", "anthropic/claude-sonnet-4-5"]
+            async with client.stream(prompt=prompt, models=candidates) as stream:
                 async for chunk in stream:
                     if chunk.delta.content:
                         say(chunk.delta.content)
