@@ -93,7 +93,7 @@ class AisopodError(Exception):
     """
 
     retryable: ClassVar[bool] = False
-    scope: ClassVar[Scope] = "request"
+    scope: Scope = "request"
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -189,7 +189,7 @@ class ProviderError(AisopodError):
         rule: id of the rule that told this class of error from others, such as `openai/quota`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - facts of one answer, all by name
         self,
         message: str,
         *,
@@ -228,46 +228,46 @@ class ProviderError(AisopodError):
 class AuthenticationError(ProviderError):
     """The credential is wrong, expired or revoked."""
 
-    scope: ClassVar[Scope] = "profile"
+    scope: Scope = "profile"
 
 
 class PermissionDeniedError(ProviderError):
     """The credential is good but may not do this."""
 
-    scope: ClassVar[Scope] = "model"
+    scope: Scope = "model"
 
 
 class BillingError(ProviderError):
     """The account is out of credit or over a spending limit; waiting does not help."""
 
-    scope: ClassVar[Scope] = "profile"
+    scope: Scope = "profile"
 
 
 class RateLimitError(ProviderError):
     """Too many requests or tokens for now; see `retry_after`."""
 
     retryable = True
-    scope: ClassVar[Scope] = "model"
+    scope: Scope = "model"
 
 
 class OverloadedError(ProviderError):
     """The provider has no capacity for the model at the moment."""
 
     retryable = True
-    scope: ClassVar[Scope] = "model"
+    scope: Scope = "model"
 
 
 class ServerError(ProviderError):
     """The provider failed on its own."""
 
     retryable = True
-    scope: ClassVar[Scope] = "model"
+    scope: Scope = "model"
 
 
 class ModelNotFoundError(ProviderError):
     """The provider does not know the model, or does not serve it to this account."""
 
-    scope: ClassVar[Scope] = "model"
+    scope: Scope = "model"
 
 
 class BadRequestError(ProviderError):
@@ -303,7 +303,7 @@ class TransportError(AisopodError):
     """
 
     retryable = True
-    scope: ClassVar[Scope] = "provider"
+    scope: Scope = "provider"
 
     def __init__(
         self, message: str, *, provider: str | None = None, model: str | None = None
@@ -329,25 +329,25 @@ class ConnectTimeoutError(ConnectError):
 class FirstTokenTimeoutError(TransportError):
     """No content within `timeouts.first_token` seconds of sending the request."""
 
-    scope: ClassVar[Scope] = "model"
+    scope: Scope = "model"
 
 
 class IdleTimeoutError(TransportError):
     """No further content within `timeouts.idle` seconds."""
 
-    scope: ClassVar[Scope] = "model"
+    scope: Scope = "model"
 
 
 class TotalTimeoutError(TransportError):
     """The answer was not whole within `timeouts.total` seconds."""
 
-    scope: ClassVar[Scope] = "model"
+    scope: Scope = "model"
 
 
 class StreamInterruptedError(TransportError):
     """The stream ended without its terminator; `partial` holds what had arrived."""
 
-    scope: ClassVar[Scope] = "model"
+    scope: Scope = "model"
 
 
 class ProtocolError(AisopodError):
@@ -360,7 +360,7 @@ class ProtocolError(AisopodError):
     """
 
     retryable = True
-    scope: ClassVar[Scope] = "provider"
+    scope: Scope = "provider"
 
     def __init__(
         self, message: str, *, dialect: str, frame: bytes = b"", offset: int | None = None
