@@ -98,7 +98,7 @@ class AisopodError(Exception):
     """
 
     retryable: ClassVar[bool] = False
-    scope: ClassVar[Scope] = "request"
+    scope: Scope = "request"
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -234,46 +234,46 @@ class ProviderError(AisopodError):
 class AuthenticationError(ProviderError):
     """The credential is wrong, expired or revoked."""
 
-    scope: ClassVar[Scope] = "profile"
+    scope: Scope = "profile"
 
 
 class PermissionDeniedError(ProviderError):
     """The credential is good but may not do this."""
 
-    scope: ClassVar[Scope] = "model"
+    scope: Scope = "model"
 
 
 class BillingError(ProviderError):
     """The account is out of credit or over a spending limit; waiting does not help."""
 
-    scope: ClassVar[Scope] = "profile"
+    scope: Scope = "profile"
 
 
 class RateLimitError(ProviderError):
     """Too many requests or tokens for now; see `retry_after`."""
 
     retryable = True
-    scope: ClassVar[Scope] = "model"
+    scope: Scope = "model"
 
 
 class OverloadedError(ProviderError):
     """The provider has no capacity for the model at the moment."""
 
     retryable = True
-    scope: ClassVar[Scope] = "model"
+    scope: Scope = "model"
 
 
 class ServerError(ProviderError):
     """The provider failed on its own."""
 
     retryable = True
-    scope: ClassVar[Scope] = "model"
+    scope: Scope = "model"
 
 
 class ModelNotFoundError(ProviderError):
     """The provider does not know the model, or does not serve it to this account."""
 
-    scope: ClassVar[Scope] = "model"
+    scope: Scope = "model"
 
 
 class BadRequestError(ProviderError):
@@ -309,7 +309,7 @@ class TransportError(AisopodError):
     """
 
     retryable = True
-    scope: ClassVar[Scope] = "provider"
+    scope: Scope = "provider"
 
     def __init__(
         self, message: str, *, provider: str | None = None, model: str | None = None
@@ -335,25 +335,25 @@ class ConnectTimeoutError(ConnectError):
 class FirstTokenTimeoutError(TransportError):
     """No content within `timeouts.first_token` seconds of sending the request."""
 
-    scope: ClassVar[Scope] = "model"
+    scope: Scope = "model"
 
 
 class IdleTimeoutError(TransportError):
     """No further content within `timeouts.idle` seconds."""
 
-    scope: ClassVar[Scope] = "model"
+    scope: Scope = "model"
 
 
 class TotalTimeoutError(TransportError):
     """The answer was not whole within `timeouts.total` seconds."""
 
-    scope: ClassVar[Scope] = "model"
+    scope: Scope = "model"
 
 
 class StreamInterruptedError(TransportError):
     """The stream ended without its terminator; `partial` holds what had arrived."""
 
-    scope: ClassVar[Scope] = "model"
+    scope: Scope = "model"
 
 
 class ProtocolError(AisopodError):
@@ -366,7 +366,7 @@ class ProtocolError(AisopodError):
     """
 
     retryable = True
-    scope: ClassVar[Scope] = "provider"
+    scope: Scope = "provider"
 
     def __init__(
         self, message: str, *, dialect: str, frame: bytes = b"", offset: int | None = None

@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from aisopod.codecs.rules import Evidence, Rule
 from aisopod.errors import ProviderError, UnsupportedFeatureError
 from aisopod.framing import Framing
 from aisopod.types import (
@@ -92,6 +93,8 @@ class Codec(msgspec.Struct, frozen=True, kw_only=True):
         stream_decoder: makes the decoder of one streamed response.
         decode: a plain body to chunks, which fold to the same as the stream would.
         decode_error: status (None inside a stream), headers and body of a failure to its error.
+        read_failure: the same to what they say, which `rules` tell apart.
+        rules: what tells one failure from another; the first that matches wins.
         rate_limits: what headers say of rate limits, by name; the second argument is the time
             in seconds since the epoch.
     """
@@ -102,6 +105,8 @@ class Codec(msgspec.Struct, frozen=True, kw_only=True):
     stream_decoder: Callable[[Target], Decoder]
     decode: Callable[[bytes, Target], list[ChatCompletionChunk]]
     decode_error: Callable[[int | None, Mapping[str, str], bytes], ProviderError]
+    read_failure: Callable[[int | None, Mapping[str, str], bytes], Evidence]
+    rules: tuple[Rule, ...]
     rate_limits: Callable[[Mapping[str, str], float], dict[str, RateLimit]]
 
 

@@ -2,7 +2,8 @@
 
 from aisopod.codecs.anthropic_messages.decode import MessagesDecoder, decode
 from aisopod.codecs.anthropic_messages.encode import encode
-from aisopod.codecs.anthropic_messages.errors import decode_error, rate_limits
+from aisopod.codecs.anthropic_messages.errors import decode_error, rate_limits, read_failure
+from aisopod.codecs.anthropic_messages.rules import RULES
 from aisopod.codecs.codec import Codec
 from aisopod.framing import SseFraming
 
@@ -15,5 +16,7 @@ codec = Codec(
     stream_decoder=MessagesDecoder,
     decode=decode,
     decode_error=decode_error,
+    read_failure=read_failure,
+    rules=RULES,
     rate_limits=rate_limits,
 )

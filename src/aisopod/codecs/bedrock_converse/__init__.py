@@ -2,7 +2,8 @@
 
 from aisopod.codecs.bedrock_converse.decode import ConverseDecoder, decode
 from aisopod.codecs.bedrock_converse.encode import encode
-from aisopod.codecs.bedrock_converse.errors import decode_error, rate_limits
+from aisopod.codecs.bedrock_converse.errors import decode_error, rate_limits, read_failure
+from aisopod.codecs.bedrock_converse.rules import RULES
 from aisopod.codecs.codec import Codec
 from aisopod.framing import EventStreamFraming
 
@@ -15,5 +16,7 @@ codec = Codec(
     stream_decoder=ConverseDecoder,
     decode=decode,
     decode_error=decode_error,
+    read_failure=read_failure,
+    rules=RULES,
     rate_limits=rate_limits,
 )

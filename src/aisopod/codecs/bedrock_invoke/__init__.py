@@ -14,7 +14,8 @@ import msgspec
 
 from aisopod.codecs.anthropic_messages import codec as anthropic
 from aisopod.codecs.anthropic_messages.decode import MessagesDecoder
-from aisopod.codecs.bedrock_converse.errors import decode_error, rate_limits
+from aisopod.codecs.bedrock_converse.errors import decode_error, rate_limits, read_failure
+from aisopod.codecs.bedrock_converse.rules import RULES
 from aisopod.codecs.codec import UNREADABLE, Codec, Encoded, Target
 from aisopod.errors import ProtocolError
 from aisopod.framing import EventStreamFraming
@@ -120,6 +121,8 @@ codec = Codec(
     stream_decoder=InvokeDecoder,
     decode=anthropic.decode,
     decode_error=decode_error,
+    read_failure=read_failure,
+    rules=RULES,
     rate_limits=rate_limits,
 )
 

@@ -3,8 +3,9 @@
 from aisopod.codecs.codec import Codec
 from aisopod.codecs.gemini_generate.decode import GenerateDecoder, decode
 from aisopod.codecs.gemini_generate.encode import encode
-from aisopod.codecs.gemini_generate.errors import decode_error, rate_limits
+from aisopod.codecs.gemini_generate.errors import decode_error, rate_limits, read_failure
 from aisopod.codecs.gemini_generate.quirks import Quirks
+from aisopod.codecs.gemini_generate.rules import RULES
 from aisopod.framing import SseFraming
 
 __all__ = ["Quirks", "codec"]
@@ -16,5 +17,7 @@ codec = Codec(
     stream_decoder=GenerateDecoder,
     decode=decode,
     decode_error=decode_error,
+    read_failure=read_failure,
+    rules=RULES,
     rate_limits=rate_limits,
 )

@@ -14,7 +14,7 @@ from aisopod.codecs.gemini_generate.calls import Calls
 from aisopod.codecs.gemini_generate.errors import blocked_error, decode_error
 from aisopod.codecs.gemini_generate.schema import Blob, Candidate, Piece, Response, Usage
 from aisopod.codecs.gemini_generate.schema import Part as WirePart
-from aisopod.errors import ContentFilterError, ProtocolError, StreamInterruptedError
+from aisopod.errors import ContentFilterError, ProtocolError, ProviderError, StreamInterruptedError
 from aisopod.types import (
     ChatCompletionChunk,
     FinishReason,
@@ -96,7 +96,7 @@ class GenerateDecoder:
         self._started = False
         self._finished = False
         self._others = False
-        self._blocked: ContentFilterError | None = None
+        self._blocked: ProviderError | None = None
 
     def feed(self, frame: bytes) -> ChatCompletionChunk | None:
         """Take in an event; give the chunk it makes, or None for one without content.

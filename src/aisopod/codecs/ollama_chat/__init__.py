@@ -3,7 +3,8 @@
 from aisopod.codecs.codec import Codec
 from aisopod.codecs.ollama_chat.decode import ChatDecoder, decode
 from aisopod.codecs.ollama_chat.encode import encode
-from aisopod.codecs.ollama_chat.errors import decode_error, rate_limits
+from aisopod.codecs.ollama_chat.errors import decode_error, rate_limits, read_failure
+from aisopod.codecs.ollama_chat.rules import RULES
 from aisopod.framing import NdjsonFraming
 
 __all__ = ["codec"]
@@ -15,5 +16,7 @@ codec = Codec(
     stream_decoder=ChatDecoder,
     decode=decode,
     decode_error=decode_error,
+    read_failure=read_failure,
+    rules=RULES,
     rate_limits=rate_limits,
 )

@@ -3,8 +3,9 @@
 from aisopod.codecs.codec import Codec
 from aisopod.codecs.openai_chat.decode import ChatDecoder, decode
 from aisopod.codecs.openai_chat.encode import encode
-from aisopod.codecs.openai_chat.errors import decode_error, rate_limits
+from aisopod.codecs.openai_chat.errors import decode_error, rate_limits, read_failure
 from aisopod.codecs.openai_chat.quirks import Quirks
+from aisopod.codecs.openai_chat.rules import RULES
 from aisopod.framing import SseFraming
 
 __all__ = ["Quirks", "codec"]
@@ -16,5 +17,7 @@ codec = Codec(
     stream_decoder=ChatDecoder,
     decode=decode,
     decode_error=decode_error,
+    read_failure=read_failure,
+    rules=RULES,
     rate_limits=rate_limits,
 )
