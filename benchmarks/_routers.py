@@ -64,7 +64,8 @@ async def aisopod(url: str, window: float) -> AsyncIterator[Ask]:
                 cooldowns=cooldowns,
             ),
         },
-        failover=FailoverConfig(max_wait=ATTEMPTS * window, max_attempts=ATTEMPTS),
+        # As long as the other side may take in all.
+        failover=FailoverConfig(max_wait=60, max_attempts=ATTEMPTS),
         state="memory",
     )
     timeouts = Timeouts(first_token=FIRST_SECONDS, idle=FIRST_SECONDS)
