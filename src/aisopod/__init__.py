@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from aisopod.config import Config as Config
     from aisopod.config import NetworkConfig as NetworkConfig
     from aisopod.config import ProviderConfig as ProviderConfig
+    from aisopod.config import Rule as Rule
     from aisopod.config import TimeoutConfig as TimeoutConfig
     from aisopod.config import load_config as load_config
     from aisopod.errors import *  # noqa: F403 - each module says in __all__ what is public
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "aisopod.client": ("AsyncClient", "Stream", "get_provider"),
     "aisopod.config": (
-        "Config", "NetworkConfig", "ProviderConfig", "TimeoutConfig", "load_config",
+        "Config", "NetworkConfig", "ProviderConfig", "Rule", "TimeoutConfig", "load_config",
     ),
     "aisopod.errors": (
         "AisopodError", "AuthenticationError", "BadRequestError", "BillingError",

@@ -1,5 +1,6 @@
 """Configuration: TOML files and the environment, typed. The only reader of os.environ."""
 
+from aisopod.codecs.rules import Rule
 from aisopod.config.environment import wants_colour, wants_traceback
 from aisopod.config.load import find_files, load_config, user_file
 from aisopod.config.network import proxy_for
@@ -20,6 +21,7 @@ __all__ = [
     "Config",
     "NetworkConfig",
     "ProviderConfig",
+    "Rule",
     "TimeoutConfig",
     "base_url_for",
     "credential_for",

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from aisopod.codecs.rules import Rule
 from aisopod.types import OnUnsupported, Secret
 
 __all__ = ["Config", "NetworkConfig", "ProviderConfig", "TimeoutConfig"]
@@ -84,6 +85,7 @@ class ProviderConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         options: the provider's own options, such as `organization` or `api_version`.
         timeouts: limits for this provider.
         dialect: for a new provider, whose wire it speaks; `openai` when left out.
+        rules: what its answers mean, before aisopod's own rules; the first that matches wins.
     """
 
     base_url: str | None = None
@@ -95,6 +97,7 @@ class ProviderConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     options: dict[str, str] = {}
     timeouts: TimeoutConfig = TimeoutConfig()
     dialect: Literal["openai", "anthropic", "gemini", "ollama"] | None = None
+    rules: list[Rule] = []
 
     def __repr__(self) -> str:
         """Without the values of headers, which may be credentials."""
@@ -114,6 +117,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         timeouts: limits for every request.
         network: proxy and TLS.
         providers: settings by the provider's name.
+        rules: what answers of any provider mean, after that provider's own `rules`.
         sources: the files that it was read from, the weaker first; no file can set it.
     """
 
@@ -122,4 +126,5 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     timeouts: TimeoutConfig = TimeoutConfig()
     network: NetworkConfig = NetworkConfig()
     providers: dict[ProviderName, ProviderConfig] = {}
+    rules: list[Rule] = []
     sources: tuple[Path, ...] = ()
