@@ -55,9 +55,7 @@ async def aisopod(url: str, window: float) -> AsyncIterator[Ask]:
     cooldowns = CooldownConfig(rate_limit=(window,), overloaded=(window / 4, window / 2, window))
     config = Config(
         providers={
-            "openai": ProviderConfig(
-                base_url=f"{url}/v1", profiles=profiles, cooldowns=cooldowns
-            ),
+            "openai": ProviderConfig(base_url=f"{url}/v1", profiles=profiles, cooldowns=cooldowns),
             "anthropic": ProviderConfig(
                 base_url=url,
                 api_key=Secret(ANTHROPIC_KEY),

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from aisopod.config import NetworkConfig as NetworkConfig
     from aisopod.config import ProfileConfig as ProfileConfig
     from aisopod.config import ProviderConfig as ProviderConfig
+    from aisopod.config import Rule as Rule
     from aisopod.config import TimeoutConfig as TimeoutConfig
     from aisopod.config import load_config as load_config
     from aisopod.errors import *  # noqa: F403 - each module says in __all__ what is public
@@ -31,7 +32,7 @@ _HOMES = {
     "aisopod.client": ("AsyncClient", "Stream", "get_provider"),
     "aisopod.config": (
         "Config", "CooldownConfig", "FailoverConfig", "NetworkConfig", "ProfileConfig",
-        "ProviderConfig", "TimeoutConfig", "load_config",
+        "ProviderConfig", "Rule", "TimeoutConfig", "load_config",
     ),
     "aisopod.errors": (
         "AisopodError", "AllAttemptsFailedError", "AuthenticationError", "BadRequestError", "BillingError",

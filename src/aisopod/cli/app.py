@@ -22,10 +22,11 @@ _COMMANDS = {
     "auth": "Log in where a provider takes logins, and log out.",
     "doctor": "Check every provider that is set up; costs no tokens.",
     "config": "Show, find and check the configuration.",
+    "explain-error": "Tell what an answer of a provider means, and by which rule.",
     "simulate": "Run a local server that speaks the wires, for tests and trials.",
     "demo": "Show a streamed answer, a tool call and the usage.",
 }
-_MODULES = {"config": "configuration"}
+_MODULES = {"config": "configuration", "explain-error": "explain_error"}
 
 _EPILOG = """\b
 Exit codes:
@@ -52,7 +53,7 @@ class _Lazy(click.Group):
         if cmd_name not in _COMMANDS:
             return None
         module = import_module(f"aisopod.cli.{_MODULES.get(cmd_name, cmd_name)}")
-        command: click.Command = getattr(module, cmd_name)
+        command: click.Command = getattr(module, cmd_name.replace("-", "_"))
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002

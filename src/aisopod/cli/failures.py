@@ -7,7 +7,7 @@ import click
 import aisopod
 from aisopod.cli.text import visible
 
-__all__ = ["exit_code", "is_partial", "told"]
+__all__ = ["exit_code", "is_partial", "remedy_for", "told"]
 
 # The most specific class first.
 _CODES: tuple[tuple[type[BaseException], int], ...] = (
@@ -65,12 +65,13 @@ def told(error: BaseException) -> str:
     lines = [f"error: {_words(error)}: {first}", *(f"  {line}" for line in rest)]
     if is_partial(error):
         lines.append("  the answer above is not whole")
-    if remedy := _remedy(error):
+    if remedy := remedy_for(error):
         lines.append(f"  remedy: {remedy}")
     return visible("\n".join(lines))
 
 
-def _remedy(error: BaseException) -> str:
+def remedy_for(error: BaseException) -> str:
+    """What a user of the command line can do about it; empty where the error says so itself."""
     if isinstance(error, aisopod.ProviderError) and error.retryable:
         wait = error.retry_after
         return f"try again in {wait:g} s" if wait else "try again in a while"

@@ -35,6 +35,7 @@ __all__ = [
     "all_matches",
     "check_patterns",
     "error_of",
+    "evidence_of",
     "first_match",
     "reclassified",
     "with_remedy",
@@ -225,15 +226,7 @@ def reclassified(
     """
     if not rules or any(rule.id == error.rule for rule in rules):
         return error
-    code = (error.code or "").lower()
-    evidence = Evidence(
-        status=error.status,
-        codes=frozenset({code, code.removesuffix("exception")}),
-        headers=headers or {},
-        message=error.message,
-        text=f"{error.message}\n{error.body or ''}",
-    )
-    rule = first_match(rules, evidence)
+    rule = first_match(rules, evidence_of(error, headers))
     if rule is None:
         return error
     names = ["provider", "model", "status", "code", "request_id", "retry_after", "body"]
@@ -245,6 +238,18 @@ def reclassified(
     made.partial = error.partial
     made.__cause__ = error.__cause__
     return made
+
+
+def evidence_of(error: ProviderError, headers: Mapping[str, str] | None = None) -> Evidence:
+    """What an error still knows of its answer: texts are looked for in its message and body."""
+    code = (error.code or "").lower()
+    return Evidence(
+        status=error.status,
+        codes=frozenset({code, code.removesuffix("exception")}),
+        headers=headers or {},
+        message=error.message,
+        text=f"{error.message}\n{error.body or ''}",
+    )
 
 
 def _made(

@@ -1,5 +1,6 @@
 """Configuration: TOML files and the environment, typed. The only reader of os.environ."""
 
+from aisopod.codecs.rules import Rule
 from aisopod.config.environment import wants_colour, wants_traceback
 from aisopod.config.load import credentials_file, find_files, load_config, user_file
 from aisopod.config.network import proxy_for
@@ -34,6 +35,7 @@ __all__ = [
     "Profile",
     "ProfileConfig",
     "ProviderConfig",
+    "Rule",
     "TimeoutConfig",
     "base_url_for",
     "credential_for",

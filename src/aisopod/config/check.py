@@ -1,6 +1,7 @@
 """What is wrong with a file's values, and on which line it stands."""
 
 import difflib
+import re
 import tomllib
 from collections.abc import Iterator
 from types import UnionType
@@ -8,10 +9,11 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import msgspec
 
+from aisopod.codecs.rules import Rule
 from aisopod.config.schema import Config
 from aisopod.types import Secret
 
-__all__ = ["CREDENTIAL_KEYS", "Problem", "find_line", "find_problems", "make_secret"]
+__all__ = ["CREDENTIAL_KEYS", "Keys", "Problem", "find_line", "find_problems", "make_secret"]
 
 CREDENTIAL_KEYS = (
     "api_key", "api_key_env", "api_key_file", "api_key_command", "token", "keyring",
@@ -31,15 +33,18 @@ _KINDS: dict[type, str] = {
 }
 
 
+Keys = tuple[str | int, ...]
+
+
 class Problem(msgspec.Struct, frozen=True):
     """Something that is not as it may be.
 
     Attributes:
-        keys: where, from the outermost table to the key.
+        keys: where, from the outermost table to the key; entries of lists by number.
         reason: what was found and what is allowed.
     """
 
-    keys: tuple[str, ...]
+    keys: Keys
     reason: str
 
 
@@ -62,26 +67,70 @@ def find_problems(values: dict[str, Any]) -> Iterator[Problem]:
         yield Problem(("network", "client_key"), "it needs client_certificate beside it")
 
 
-def _credential_problems(table: dict[str, Any], keys: tuple[str, ...]) -> Iterator[Problem]:
+def _credential_problems(table: dict[str, Any], keys: Keys) -> Iterator[Problem]:
     named = [key for key in table if key in CREDENTIAL_KEYS and table[key] is not False]
     if len(named) > 1:
         reason = f"a second credential beside {named[0]}: keep one of them"
         yield Problem((*keys, named[1]), reason)
 
 
-def _problems(value: object, type_: Any, keys: tuple[str, ...]) -> Iterator[Problem]:  # noqa: ANN401
+def _problems(value: object, type_: Any, keys: Keys) -> Iterator[Problem]:  # noqa: ANN401
     type_ = _bare(type_)
-    if isinstance(type_, type) and issubclass(type_, msgspec.Struct):
-        yield from _table_problems(value, _fields(type_), keys)
+    if _is_struct(type_):
+        yield from _table_problems(value, type_, keys)
+        if type_ is Rule and isinstance(value, dict):
+            yield from _rule_problems(value, keys)
+    elif get_origin(type_) is list and isinstance(value, list) and _is_struct(get_args(type_)[0]):
+        for number, entry in enumerate(value):
+            yield from _problems(entry, get_args(type_)[0], (*keys, number))
+        yield from _twins(value, keys)
     elif get_origin(type_) is dict:
         yield from _map_problems(value, type_, keys)
     elif not _fits(value, type_):
-        yield Problem(keys, f"found {_shown(value, keys)}, allowed is {_allowed(type_)}")
+        found = f"found {_shown(value, keys)}, allowed is {_allowed(type_)}"
+        yield Problem(keys, found + _nearest(value, type_))
 
 
-def _table_problems(
-    value: object, fields: dict[str, Any], keys: tuple[str, ...]
-) -> Iterator[Problem]:
+def _is_struct(type_: Any) -> bool:  # noqa: ANN401
+    return isinstance(type_, type) and issubclass(type_, msgspec.Struct)
+
+
+def _nearest(value: object, type_: Any) -> str:  # noqa: ANN401
+    """The choice that was probably meant."""
+    if get_origin(type_) is not Literal or not isinstance(value, str):
+        return ""
+    near = difflib.get_close_matches(value.lower(), get_args(type_), n=1, cutoff=0.5)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def _rule_problems(rule: dict[str, Any], keys: Keys) -> Iterator[Problem]:
+    """What only a rule can have wrong: its patterns, and that it says what it is for."""
+    header = rule.get("header")
+    patterns: dict[Keys, object] = {("text",): rule.get("text")}
+    for name, pattern in header.items() if isinstance(header, dict) else ():
+        patterns["header", name] = pattern
+    for path, pattern in patterns.items():
+        try:
+            re.compile(pattern if isinstance(pattern, str) else "")
+        except re.error as error:
+            yield Problem((*keys, *path), f"this is no regular expression: {error}")
+    if not any(rule.get(name) for name in ("status", "codes", "header", "text")):
+        reason = "it would match every error: name one of status, codes, header and text"
+        yield Problem(keys, reason)
+
+
+def _twins(rules: list[Any], keys: Keys) -> Iterator[Problem]:
+    seen: set[str] = set()
+    for number, rule in enumerate(rules):
+        name = rule.get("id") if isinstance(rule, dict) else None
+        if isinstance(name, str):
+            if name in seen:
+                yield Problem((*keys, number, "id"), f"there is another rule {name!r} before it")
+            seen.add(name)
+
+
+def _table_problems(value: object, struct: type[msgspec.Struct], keys: Keys) -> Iterator[Problem]:
+    fields = _fields(struct)
     if not isinstance(value, dict):
         yield Problem(keys, f"found {_shown(value, keys)}, allowed is a table")
         return
@@ -94,9 +143,12 @@ def _table_problems(
             hint = f"did you mean {near[0]}? " if near else ""
             reason = f"there is no such key; {hint}Allowed are {', '.join(sorted(fields))}"
             yield Problem((*keys, key), reason)
+    for field in msgspec.structs.fields(struct):
+        if field.required and field.name not in value:
+            yield Problem(keys, f"{field.name} is missing")
 
 
-def _map_problems(value: object, type_: Any, keys: tuple[str, ...]) -> Iterator[Problem]:  # noqa: ANN401
+def _map_problems(value: object, type_: Any, keys: Keys) -> Iterator[Problem]:  # noqa: ANN401
     if not isinstance(value, dict):
         yield Problem(keys, f"found {_shown(value, keys)}, allowed is a table")
         return
@@ -129,7 +181,7 @@ def _fits(value: object, type_: Any) -> bool:  # noqa: ANN401
     return True
 
 
-def _shown(value: object, keys: tuple[str, ...]) -> str:
+def _shown(value: object, keys: Keys) -> str:
     # In a provider's own place someone may have put the bare key.
     hidden = bool(_HIDDEN & set(keys)) or (keys[:1] == ("providers",) and len(keys) == 2)
     if hidden or isinstance(value, dict | list):
@@ -158,7 +210,7 @@ def make_secret(type_: type, value: object) -> object:
     raise msgspec.ValidationError(f"expected a text, found {type(value).__name__}")
 
 
-def find_line(text: str, keys: tuple[str, ...]) -> int:
+def find_line(text: str, keys: Keys) -> int:
     """The line where a key stands, which tomllib does not tell.
 
     Lines from the top are valid TOML wherever no value is open, and a key that they hold stays
@@ -189,9 +241,12 @@ def _parsed(lines: list[str], count: int) -> tuple[dict[str, Any], int]:
     return {}, 0
 
 
-def _holds(values: Any, keys: tuple[str, ...]) -> bool:  # noqa: ANN401
+def _holds(values: Any, keys: Keys) -> bool:  # noqa: ANN401
     for key in keys:
-        if not isinstance(values, dict) or key not in values:
+        if isinstance(key, int):
+            if not isinstance(values, list) or len(values) <= key:
+                return False
+        elif not isinstance(values, dict) or key not in values:
             return False
         values = values[key]
     return True

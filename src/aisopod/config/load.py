@@ -10,7 +10,14 @@ from typing import Any, cast
 import msgspec
 import platformdirs
 
-from aisopod.config.check import CREDENTIAL_KEYS, Problem, find_line, find_problems, make_secret
+from aisopod.config.check import (
+    CREDENTIAL_KEYS,
+    Keys,
+    Problem,
+    find_line,
+    find_problems,
+    make_secret,
+)
 from aisopod.config.schema import Config
 from aisopod.errors import ConfigurationError
 
@@ -176,10 +183,14 @@ def _told(problem: Problem, text: str, file: Path) -> str:
     return f"{file}:{line}: {_dotted(problem.keys)}: {problem.reason}"
 
 
-def _dotted(keys: tuple[str, ...]) -> str:
-    """Keys as TOML writes them: quoted where they are not bare."""
+def _dotted(keys: Keys) -> str:
+    """Keys as TOML writes them, quoted where they are not bare; entries of lists by number."""
     bare = re.compile(r"[A-Za-z0-9_-]+\Z")
-    return ".".join(key if bare.match(key) else repr(key) for key in keys)
+    steps = (
+        f"[{key}]" if isinstance(key, int) else f".{key if bare.match(key) else repr(key)}"
+        for key in keys
+    )
+    return "".join(steps).removeprefix(".")
 
 
 def _anchored(values: dict[str, Any], folder: Path) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from aisopod.codecs.rules import Rule
 from aisopod.types import OnUnsupported, Secret
 
 __all__ = [
@@ -192,6 +193,7 @@ class ProviderConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         profiles: further credentials, by name; the one above is named `default`.
         order: names of profiles in the order in which they are used; without it they take turns.
         cooldowns: for this provider.
+        rules: what its answers mean, before aisopod's own rules; the first that matches wins.
     """
 
     base_url: str | None = None
@@ -206,6 +208,7 @@ class ProviderConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     profiles: dict[ProfileName, ProfileConfig] = {}
     order: list[str] = []
     cooldowns: CooldownConfig = CooldownConfig()
+    rules: list[Rule] = []
 
     def __repr__(self) -> str:
         """Without the values of headers, which may be credentials."""
@@ -230,6 +233,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         timeouts: limits for every request.
         network: proxy and TLS.
         providers: settings by the provider's name.
+        rules: what answers of any provider mean, after that provider's own `rules`.
         sources: the files that it was read from, the weaker first; no file can set it.
     """
 
@@ -242,4 +246,5 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     timeouts: TimeoutConfig = TimeoutConfig()
     network: NetworkConfig = NetworkConfig()
     providers: dict[ProviderName, ProviderConfig] = {}
+    rules: list[Rule] = []
     sources: tuple[Path, ...] = ()

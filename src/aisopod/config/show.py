@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from aisopod.codecs.rules import Rule
 from aisopod.config.network import without_userinfo
 from aisopod.config.schema import Config, ProfileConfig, ProviderConfig
 from aisopod.types import Secret
@@ -90,8 +91,12 @@ def _plain(value: Any) -> Any:  # noqa: ANN401
     """Structs as dicts of what is set, secrets as `***`."""
     if isinstance(value, Secret):
         return "***"
+    if isinstance(value, Rule):
+        return msgspec.to_builtins(value)
     if isinstance(value, dict):
         return {key: _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_plain(inner) for inner in value]
     if not isinstance(value, msgspec.Struct):
         return value
     plain = {}
@@ -104,20 +109,37 @@ def _plain(value: Any) -> Any:  # noqa: ANN401
 
 def _lines(table: dict[str, Any], path: tuple[str, ...]) -> Iterator[str]:
     tables = {key: value for key, value in table.items() if isinstance(value, dict)}
+    arrays = {
+        key: value
+        for key, value in table.items()
+        if isinstance(value, list) and value and isinstance(value[0], dict)
+    }
     values = {
         key: value
         for key, value in table.items()
-        if key not in tables and value is not None and value != []
+        if key not in tables and key not in arrays and value is not None and value != []
     }
     if path and values:
         yield ""
         yield f"[{'.'.join(path)}]"
+    yield from _pairs(values)
+    for key, inner in tables.items():
+        yield from _lines(inner, (*path, _key(key)))
+    for key, entries in arrays.items():
+        for entry in entries:
+            yield ""
+            yield f"[[{'.'.join((*path, _key(key)))}]]"
+            yield from _pairs(entry)
+
+
+def _pairs(values: dict[str, Any]) -> Iterator[str]:
     for key, value in values.items():
+        if isinstance(value, dict):  # of a table in a list, which is written inline
+            yield f"{_key(key)} = {{ {', '.join(_pairs(value))} }}"
+            continue
         # A JSON text is a TOML text too, but for the one control character that JSON leaves be.
         text = msgspec.json.encode(value).decode().replace("\x7f", "\\u007f")
         yield f"{_key(key)} = {text}"
-    for key, inner in tables.items():
-        yield from _lines(inner, (*path, _key(key)))
 
 
 def _key(key: str) -> str:

@@ -2,12 +2,13 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from urllib.parse import quote
 
 import msgspec
 
 from aisopod.codecs import Encoded, Target
+from aisopod.codecs.rules import Rule, check_patterns, reclassified
 from aisopod.errors import (
     AisopodError,
     AuthenticationError,
@@ -51,9 +52,13 @@ class Provider:
         options: the host's own options, such as an organisation or an API version.
         timeouts: limits for every request.
         on_unsupported: what to do with a parameter that a model does not take.
+        rules: what answers of this provider mean, before the dialect's own rules.
+
+    Raises:
+        ConfigurationError: a rule holds what is no regular expression.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - settings, all by name
         self,
         host: Host,
         transport: Transport,
@@ -64,6 +69,7 @@ class Provider:
         options: Mapping[str, str] | None = None,
         timeouts: Timeouts | None = None,
         on_unsupported: OnUnsupported = "error",
+        rules: Sequence[Rule] = (),
     ) -> None:
         self.id = host.id
         self.host = host
@@ -73,6 +79,7 @@ class Provider:
         self._credential = credential
         self._options = {**host.option_defaults, **(options or {})}
         self._on_unsupported: OnUnsupported = on_unsupported
+        self._rules = check_patterns(rules)
         self._headers: dict[str, str] = {
             "user-agent": "aisopod",
             "content-type": "application/json",
@@ -345,9 +352,8 @@ class Provider:
                     "does not follow with a credential: correct base_url",
                     status=response.status,
                 )
-            raise self._named(
-                self.host.codec.decode_error(response.status, response.headers, body), model
-            )
+            refusal = self.host.codec.decode_error(response.status, response.headers, body)
+            raise self._named(refusal, model, response.headers)
         finally:
             response.close()
 
@@ -369,7 +375,12 @@ class Provider:
         except AisopodError as error:
             raise self._named(error, model) from error.__cause__
 
-    def _named(self, error: AisopodError, model: str | None) -> AisopodError:
+    def _named(
+        self, error: AisopodError, model: str | None, headers: Mapping[str, str] | None = None
+    ) -> AisopodError:
+        """What every error passes: the user's rules, then names, and no secret goes further."""
+        if isinstance(error, ProviderError):
+            error = reclassified(error, self._rules, headers)
         if isinstance(error, ProviderError | TransportError):
             error.provider = error.provider or self.id
             error.model = error.model or model

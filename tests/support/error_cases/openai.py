@@ -1,0 +1,166 @@
+"""OpenAI, and who speaks its dialect: Azure, xAI, Groq, Mistral, OpenRouter, DeepSeek, vLLM, …"""
+
+from typing import Any
+
+from aisopod import errors
+from support.error_cases import Case
+
+__all__ = ["CASES"]
+
+
+def failure(
+    message: str, kind: str | None = None, code: str | int | None = None, **fields: Any
+) -> dict[str, Any]:
+    return {"error": {"message": message, "type": kind, "param": None, "code": code, **fields}}
+
+
+INVALID = "invalid_request_error"
+NO_CREDITS = (
+    "Your team has either used all available credits or reached its monthly spending limit. To "
+    "continue making API requests, please purchase more credits or raise your spending limit."
+)
+
+CASES = [
+    Case("openai/insufficient-quota", errors.BillingError, 429,
+         failure("You exceeded your current quota, please check your plan and billing details.",
+                 "insufficient_quota", "insufficient_quota")),
+    Case("openai/insufficient-quota", errors.BillingError, 429,
+         failure("You exceeded your current quota, please check your plan and billing details.",
+                 "insufficient_quota")),
+    Case("openai/usage-limit", errors.RateLimitError, 429,
+         failure("The usage limit has been reached", "usage_limit_reached",
+                 resets_in_seconds=7139)),
+    # Azure: Azure/azure-sdk-for-net issue 41892.
+    Case("openai/context-length", errors.ContextLengthError, 400,
+         failure("This model's maximum context length is 32768 tokens. However, you requested "
+                 "35969 tokens (9969 in the messages, 26000 in the completion).", INVALID,
+                 "context_length_exceeded")),
+    # dyad-sh/dyad issue 1950.
+    Case("openai/context-length", errors.ContextLengthError, 413,
+         failure("Request body too large for gpt-5-mini model. Max size: 4000 tokens.",
+                 code="tokens_limit_reached")),
+    Case("openai/invalid-api-key", errors.AuthenticationError, 401,
+         failure("Incorrect API key provided: bad-key.", INVALID, "invalid_api_key")),
+    Case("openai/model-not-found", errors.ModelNotFoundError, 404,
+         failure("The model `x` does not exist or you do not have access to it.", INVALID,
+                 "model_not_found")),
+    Case("openai/model-not-found", errors.ModelNotFoundError, 400,
+         {"object": "error", "message": "Invalid model: x", "type": "invalid_model",
+          "param": None, "code": "1500", "raw_status_code": 400}),
+    Case("openai/content-filter", errors.ContentFilterError, 400,
+         failure("The response was filtered due to the prompt triggering Microsoft's content "
+                 "management policy.", None, "content_filter", status=400,
+                 innererror={"code": "ResponsibleAIPolicyViolation"})),
+    Case("openai/unsupported-country", errors.PermissionDeniedError, 403,
+         failure("Country, region, or territory not supported", "request_forbidden",
+                 "unsupported_country_region_territory")),
+    Case("openai/request-too-large", errors.BadRequestError, 413,
+         failure("Request too large for model `llama-3.1-70b-versatile` on tokens per minute "
+                 "(TPM): Limit 6000, Requested 14368, please reduce your message size and try "
+                 "again.", "tokens", "rate_limit_exceeded")),
+    Case("openai/request-too-large", errors.BadRequestError, 429,
+         failure("Request too large for gpt-4o on tokens per min (TPM): Limit 30000, Requested "
+                 "30601.", "tokens", "rate_limit_exceeded")),
+    Case("openai/rate-limit", errors.RateLimitError, 429,
+         failure("Rate limit reached for gpt-4o in organization org-1 on tokens per min (TPM): "
+                 "Limit 30000, Used 29000, Requested 2000. Please try again in 2s.", "tokens",
+                 "rate_limit_exceeded")),
+    Case("openai/overloaded", errors.OverloadedError, 503,
+         failure("Loading model", "unavailable_error", 503)),
+    Case("openai/overloaded", errors.OverloadedError, None,
+         failure("The server is overloaded", "server_overloaded")),
+    Case("openai/limit-that-resets", errors.RateLimitError, 402,
+         failure("usage limit reached, retry after 30s")),
+    # xAI: continuedev/continue issue 10373 and warpdotdev/warp issue 14867.
+    Case("openai/out-of-credits", errors.BillingError, 429,
+         {"code": "Some resource has been exhausted", "error": NO_CREDITS}),
+    Case("openai/out-of-credits", errors.BillingError, 403,
+         {"code": "The caller does not have permission to execute the specified operation",
+          "error": NO_CREDITS}),
+    Case("openai/out-of-credits", errors.BillingError, 403,
+         {"code": "permission_denied", "error": "You have run out of credits"}),
+    # FriendliAI: diegosouzapw/OmniRoute pull request 13040.
+    Case("openai/out-of-credits", errors.BillingError, 403,
+         {"detail": "You've exhausted all your credits..."}),
+    # Gemini's compatible endpoint: discuss.ai.google.dev/t/170539.
+    Case("openai/out-of-credits", errors.BillingError, 429,
+         [{"error": {"code": 429, "message": "Your prepayment credits are depleted. Please go to "
+                     "AI Studio at https://ai.studio/projects to manage your project and billing.",
+                     "status": "RESOURCE_EXHAUSTED"}}]),
+    Case("openai/context-length-text", errors.ContextLengthError, 400,
+         failure("Input tokens exceed the configured limit of 272000 tokens. Your messages "
+                 "resulted in 509178 tokens. Please reduce the length of the messages.", INVALID)),
+    # OpenRouter: OpenHands/OpenHands issue 8149, and ai-christianson/RA.Aid issue 41 for 502.
+    Case("openai/context-length-text", errors.ContextLengthError, 400,
+         failure("This endpoint's maximum context length is 40960 tokens. However, you requested "
+                 "about 42988 tokens (38892 of text input, 4096 in the output). Please reduce the "
+                 "length of either one.", code=400)),
+    Case("openai/context-length-text", errors.ContextLengthError, 502,
+         failure("This model's maximum context length is 16000 tokens. However, you requested "
+                 "17165 tokens (13069 in the messages, 4096 in the completion).", code=502)),
+    # Mistral: BerriAI/litellm pull request 21647.
+    Case("openai/context-length-text", errors.ContextLengthError, 400,
+         {"object": "error", "message": "Prompt contains 65673 tokens and 0 draft tokens, too "
+          "large for model with 32768 maximum context length", "type": INVALID, "code": "3051"}),
+    # xAI: cline/cline issue 3120.
+    Case("openai/context-length-text", errors.ContextLengthError, 400,
+         {"code": "Client specified an invalid argument",
+          "error": "This model's maximum prompt length is 131072 but the request contains 136973 "
+          "tokens."}),
+    # LM Studio: lmstudio-ai/lmstudio-bug-tracker issue 237.
+    Case("openai/context-length-text", errors.ContextLengthError, 400,
+         {"error": "Trying to keep the first 15857 tokens when context the overflows. However, "
+          "the model is loaded with context length of only 4096 tokens, which is not enough."}),
+    # vLLM: meta-llama/llama-verifications issue 58.
+    Case("openai/context-length-text", errors.ContextLengthError, 400,
+         {"object": "error", "message": "This model's maximum context length is 131072 tokens. "
+          "However, you requested 156632 tokens (152536 in the messages, 4096 in the completion).",
+          "type": "BadRequestError", "param": None, "code": 400}),
+    Case("openai/api-key-text", errors.AuthenticationError, 400,
+         {"code": "Client specified an invalid argument",
+          "error": "Incorrect%20API%20key%20provided:%20ba***na."}),
+    Case("openai/api-key-text", errors.AuthenticationError, 400,
+         [{"error": {"code": 400, "message": "API key not valid. Please pass a valid API key.",
+                     "status": "INVALID_ARGUMENT"}}]),
+    Case("openai/moderation", errors.ContentFilterError, 403,
+         failure("Your input was flagged", code=403, metadata={"reasons": ["violence"]})),
+    Case("openai/content-risk", errors.ContentFilterError, 400,
+         failure("Content Exists Risk", INVALID, INVALID)),
+    Case("openai/permission-denied", errors.PermissionDeniedError, 403,
+         [{"error": {"code": 403, "message": "The caller does not have permission",
+                     "status": "PERMISSION_DENIED"}}]),
+    # microsoft/semantic-kernel issue 10337.
+    Case("openai/401", errors.AuthenticationError, 401,
+         failure("Access denied due to invalid subscription key or wrong API endpoint.",
+                 code="401")),
+    # continuedev/continue issue 9942; Gitlawb/openclaude issue 1125.
+    Case("openai/402", errors.BillingError, 402,
+         failure("Insufficient Balance", "unknown_error", INVALID)),
+    Case("openai/402", errors.BillingError, 402,
+         failure("This request requires more credits, or fewer max_tokens. You requested up to "
+                 "32000 tokens, but can only afford 27342.", code=402)),
+    Case("openai/403", errors.PermissionDeniedError, 403,
+         failure("Project `proj_1` does not have access to this.", INVALID)),
+    Case("openai/404", errors.ModelNotFoundError, 404, {"detail": "Not Found"}),
+    # Azure and Gemini's compatible endpoint: these texts of quotas and billing are throttles.
+    Case("openai/429", errors.RateLimitError, 429,
+         failure("Requests to the ChatCompletions_Create Operation under Azure OpenAI API version "
+                 "2024-08-01-preview have exceeded call rate limit of your current OpenAI S0 "
+                 "pricing tier. Please retry after 54 seconds.", code="429")),
+    Case("openai/429", errors.RateLimitError, 429,
+         [{"error": {"code": 429, "message": "You exceeded your current quota, please check your "
+                     "plan and billing details.", "status": "RESOURCE_EXHAUSTED"}}]),
+    Case("openai/503", errors.OverloadedError, 503, b"<html><title>Busy</title></html>"),
+    Case("openai/400", errors.BadRequestError, 400,
+         failure("Unsupported parameter: 'max_tokens' is not supported with this model.", INVALID,
+                 "unsupported_parameter")),
+    Case("openai/400", errors.BadRequestError, 422,
+         {"detail": [{"loc": ["body", "stop"], "msg": "extra", "type": "extra_forbidden"}]}),
+    Case("openai/5xx", errors.ServerError, 500,
+         failure("The server had an error while processing your request.", "server_error")),
+    Case("openai/stream-refused", errors.BadRequestError, None,
+         failure("Tool call validation failed", INVALID, "tool_use_failed")),
+    Case("openai/stream-failed", errors.ServerError, None,
+         failure("The server had an error while processing your request.", "server_error")),
+    Case("openai/other", errors.ProviderError, None, {"error": "no"}),
+]  # fmt: skip
