@@ -9,7 +9,7 @@ from typing import Any, Self, cast
 import msgspec
 
 from aisopod import config as configuration
-from aisopod.config import Config, FailoverConfig
+from aisopod.config import Config, FailoverConfig, Profile
 from aisopod.errors import AisopodError, UnsupportedFeatureError
 from aisopod.normalise import build_request, validate
 from aisopod.providers.host import Credential, Host
@@ -28,6 +28,7 @@ from aisopod.routing import (
     build_provider,
     build_transport,
     chain_of,
+    check,
     check_chain,
     find_host,
     reset,
@@ -226,6 +227,15 @@ class AsyncClient:
         )
         await routing.state.settle()
 
+    def profiles(self, provider: str) -> list[Profile]:
+        """The provider's profiles in their order; where their secrets are, not what they are.
+
+        Raises:
+            UnknownProviderError: there is no such provider.
+            MissingCredentialError: it needs a credential, and there is none.
+        """
+        return list(self._routing().pool.profiles(provider).values())
+
     async def profile_states(self, provider: str | None = None) -> list[ProfileState]:
         """How every profile stands, of one provider or of all that there is a way into.
 
@@ -236,14 +246,21 @@ class AsyncClient:
             routing, [provider] if provider is not None else self.usable_providers()
         )
 
+    async def check_profile(self, profile: str) -> ProviderHealth:
+        """Whether the provider takes a profile's credential; costs no tokens, and is remembered.
+
+        Raises:
+            UnknownProviderError, ConfigurationError: there is no such profile, or it cannot be used.
+        """
+        return await check(self._routing(), profile)
+
     async def reset_profile(self, profile: str) -> None:
         """Forget every failure of a profile, and those of its provider and the provider's models.
 
         Raises:
             UnknownProviderError, ConfigurationError: there is no such profile.
         """
-        routing = self._routing()
-        await reset(routing, profile)
+        await reset(self._routing(), profile)
 
     async def reset_session(self, session_id: str) -> None:
         """Let a conversation go to whoever's turn it is: its prompt cache is worth nothing now."""

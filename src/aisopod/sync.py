@@ -13,11 +13,15 @@ from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
 from aisopod.client import AsyncClient, Stream
-from aisopod.config import Config
+from aisopod.config import Config, Profile
+from aisopod.errors import AisopodError
 from aisopod.types import (
+    Attempt,
     ChatCompletion,
     ChatCompletionChunk,
+    Explanation,
     ModelInfo,
+    ProfileState,
     ProviderHealth,
     PullProgress,
     Timeouts,
@@ -163,6 +167,9 @@ class Client:
     Args:
         config: as for AsyncClient.
         timeouts: as for AsyncClient.
+        on_attempt: as for AsyncClient; called in the background thread, as are the next.
+        on_failure: as for AsyncClient.
+        on_switch: as for AsyncClient.
     """
 
     def __init__(
@@ -170,8 +177,17 @@ class Client:
         config: Config | str | os.PathLike[str] | None = None,
         *,
         timeouts: Timeouts | None = None,
+        on_attempt: Callable[[Attempt], object] | None = None,
+        on_failure: Callable[[Attempt, AisopodError], object] | None = None,
+        on_switch: Callable[[Attempt, Attempt], object] | None = None,
     ) -> None:
-        self._client = AsyncClient(config, timeouts=timeouts)
+        self._client = AsyncClient(
+            config,
+            timeouts=timeouts,
+            on_attempt=on_attempt,
+            on_failure=on_failure,
+            on_switch=on_switch,
+        )
         self._portal: Portal | None = None
 
     def __enter__(self) -> Self:
@@ -209,6 +225,38 @@ class Client:
     def health_check(self, provider: str) -> ProviderHealth:
         """AsyncClient.health_check."""
         return self._open().call(self._client.health_check(provider))
+
+    def explain(self, *args: Any, **kwargs: Any) -> Explanation:
+        """AsyncClient.explain."""
+        return self._open().call(self._client.explain(*args, **kwargs))
+
+    def mark_good(self, profile: str, model: str) -> None:
+        """AsyncClient.mark_good."""
+        self._open().call(self._client.mark_good(profile, model))
+
+    def mark_failed(self, profile: str, model: str, error: AisopodError) -> None:
+        """AsyncClient.mark_failed."""
+        self._open().call(self._client.mark_failed(profile, model, error))
+
+    def profiles(self, provider: str) -> list[Profile]:
+        """AsyncClient.profiles."""
+        return self._client.profiles(provider)
+
+    def profile_states(self, provider: str | None = None) -> list[ProfileState]:
+        """AsyncClient.profile_states."""
+        return self._open().call(self._client.profile_states(provider))
+
+    def check_profile(self, profile: str) -> ProviderHealth:
+        """AsyncClient.check_profile."""
+        return self._open().call(self._client.check_profile(profile))
+
+    def reset_profile(self, profile: str) -> None:
+        """AsyncClient.reset_profile."""
+        self._open().call(self._client.reset_profile(profile))
+
+    def reset_session(self, session_id: str) -> None:
+        """AsyncClient.reset_session."""
+        self._open().call(self._client.reset_session(session_id))
 
     def pull(self, model: str) -> Iterator[PullProgress]:
         """AsyncClient.pull, for a plain `for`."""

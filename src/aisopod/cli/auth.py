@@ -1,4 +1,4 @@
-"""`aisopod auth`: logins in a browser, for the providers that take them."""
+"""`aisopod auth`: profiles and logins."""
 
 import os
 import sys
@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 import click
 
 from aisopod import ConfigurationError, config
+from aisopod.cli.profiles import COMMANDS, show_states
+from aisopod.cli.settings import Settings
 from aisopod.providers._google.flow import client_config, log_in, read_client_secrets
 from aisopod.providers._google.revoke import revoke
 from aisopod.providers._google.store import LoginStore
@@ -18,7 +20,11 @@ _PROVIDERS = click.Choice(["gemini"])
 
 @click.group()
 def auth() -> None:
-    """Log in where a provider takes logins, see which there are, and log out."""
+    """Keep several keys for a provider, see how each stands, and log in where that is possible."""
+
+
+for command in COMMANDS:
+    auth.add_command(command)
 
 
 @auth.command()
@@ -123,8 +129,20 @@ def _revoked(store: LoginStore) -> str | None:
 
 
 @auth.command()
-def status() -> None:
-    """Show which logins there are, and where."""
+@click.argument("provider", required=False)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line; without logins.")
+@click.pass_obj
+def status(settings: Settings, provider: str | None, as_json: bool) -> None:
+    """Show how each profile stands: healthy, cooling until when and why, disabled and what to do.
+
+    After them, which logins there are, and where.
+    """
+    show_states(settings, provider, as_json=as_json)
+    if not as_json and provider in (None, *_PROVIDERS.choices):
+        _show_logins()
+
+
+def _show_logins() -> None:
     for provider in _PROVIDERS.choices:
         store = _store(provider)
         found = store.load()

@@ -93,9 +93,11 @@ class Succeeded(_Event, frozen=True, tag="succeeded"):
         started: when that request was sent; a window opened later than that stays.
         secret: fingerprint of the secret that was used.
         paced_until: until when the provider's figures say that nothing is left.
+        disproves: the reasons whose windows it closes; all when empty.
     """
 
     started: float
+    disproves: tuple[str, ...] = ()
     secret: str = ""
     paced_until: float = 0.0
 
@@ -194,7 +196,8 @@ def _succeeded(health: Health, event: Succeeded) -> Health:
     windows = {
         reason: window
         for reason, window in health.windows.items()
-        if window.since > event.started and health.secret == event.secret
+        if (window.since > event.started and health.secret == event.secret)
+        or (event.disproves and reason not in event.disproves)
     }
     return Health(
         last_used=max(health.last_used, event.started),

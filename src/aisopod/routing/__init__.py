@@ -2,7 +2,7 @@
 
 from aisopod.routing.candidates import Candidate, chain_of
 from aisopod.routing.context import Hooks, Routing, Wishes
-from aisopod.routing.overview import check_chain, reset, standings
+from aisopod.routing.overview import check, check_chain, reset, standings
 from aisopod.routing.pool import (
     Pool,
     build_provider,
@@ -28,6 +28,7 @@ __all__ = [
     "build_provider",
     "build_transport",
     "chain_of",
+    "check",
     "check_chain",
     "find_host",
     "reset",

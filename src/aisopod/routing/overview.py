@@ -2,16 +2,21 @@
 
 from collections.abc import Mapping, Sequence
 
-from aisopod.errors import AisopodError, ConfigurationError, InvalidRequestError
+from aisopod.errors import (
+    AisopodError,
+    AuthenticationError,
+    ConfigurationError,
+    InvalidRequestError,
+)
 from aisopod.policy.health import Health
 from aisopod.policy.selection import Option, standing
 from aisopod.routing.candidates import Candidate
 from aisopod.routing.context import Routing
 from aisopod.routing.pool import Pool
 from aisopod.routing.refusal import state_of
-from aisopod.types import ProfileState
+from aisopod.types import ProfileState, ProviderHealth
 
-__all__ = ["check_chain", "reset", "standings"]
+__all__ = ["check", "check_chain", "reset", "standings"]
 
 
 def check_chain(pool: Pool, chain: Sequence[Candidate], pinned: str | None) -> None:
@@ -94,6 +99,38 @@ def _models(option: Option, records: Mapping[str, Health]) -> set[str]:
         for key in records
         if key.startswith(prefix) and key != prefix
     }
+
+
+async def check(routing: Routing, profile: str) -> ProviderHealth:
+    """Ask the provider, by a call that costs no tokens, whether it takes a profile's credential.
+
+    What it finds is remembered: a refusal disables the profile, an acceptance ends that.
+
+    Raises:
+        ConfigurationError: there is no such profile, or it cannot be used as it is set up.
+    """
+    pool = routing.pool
+    option = pool.option(profile, "")
+    started = routing.state.now()
+    provider = await pool.provider(option, None)
+    health = await provider.health_check()
+    await routing.state.refresh(option.subjects)
+    secret = pool.secret(option)
+    if health.authorised:
+        # It is the key that was taken; whether somebody pays for it, this call does not tell.
+        routing.recorder.succeeded(
+            option, secret, started=started, subjects=option.subjects[:1], disproves=("auth",)
+        )
+    elif health.reachable and health.authorised is False:
+        routing.recorder.failed(
+            option,
+            AuthenticationError(health.problem or "refused", provider=option.provider),
+            secret,
+            started=started,
+            cooldowns=pool.cooldowns(option.provider),
+        )
+    await routing.state.settle()
+    return health
 
 
 async def reset(routing: Routing, profile: str) -> None:

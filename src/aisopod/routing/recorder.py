@@ -44,6 +44,7 @@ class Recorder:
         limits: Mapping[str, RateLimit] | None = None,
         cooldowns: Cooldowns | None = None,
         subjects: Sequence[str] | None = None,
+        disproves: tuple[str, ...] = (),
     ) -> None:
         """It answered.
 
@@ -54,11 +55,12 @@ class Recorder:
             limits: what the response's headers said.
             cooldowns: the provider's constants.
             subjects: what this proves good; all that it concerns when None.
+            disproves: the reasons that it disproves; all when empty.
         """
         now = self._state.now()
         profile, pair, model, provider = option.subjects
         paced = _paced_until(limits, now, cooldowns) if limits and cooldowns else 0.0
-        own = Succeeded(at=now, started=started, secret=secret)
+        own = Succeeded(at=now, started=started, secret=secret, disproves=disproves)
         # An answer now shows a model alive, whenever its request was sent.
         alive = Succeeded(at=now, started=now)
         events: dict[str, Sequence[Event]] = {profile: [own]}
