@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aisopod import errors
-from aisopod.codecs import Codec
+from aisopod.codecs import Codec, Target
 from aisopod.codecs.anthropic_messages import codec as anthropic
 from aisopod.codecs.bedrock_converse import codec as bedrock
 from aisopod.codecs.bedrock_invoke import codec as bedrock_invoke
@@ -36,6 +36,7 @@ from support.error_cases.bedrock import CASES as BEDROCK
 from support.error_cases.gemini import CASES as GEMINI
 from support.error_cases.ollama import CASES as OLLAMA
 from support.error_cases.openai import CASES as OPENAI
+from support.error_table import PAGE, render
 
 PAIRS = [
     (anthropic, ANTHROPIC), (openai, OPENAI), (gemini, GEMINI), (bedrock, BEDROCK),
@@ -91,19 +92,26 @@ def test_bedrocks_second_dialect_has_the_same_rules() -> None:
     assert bedrock_invoke.rules is bedrock.rules
 
 
+BY_PROVIDER = {
+    "anthropic": anthropic, "openai": openai, "openai-compatible": openai, "gemini": gemini,
+    "bedrock": bedrock, "ollama": ollama,
+}  # fmt: skip
+
+
 def _recorded() -> list[tuple[Codec, recordings.Recording]]:
-    by_provider = {
-        "anthropic": anthropic, "openai": openai, "openai-compatible": openai, "gemini": gemini,
-        "bedrock": bedrock, "ollama": ollama,
-    }  # fmt: skip
     return [
-        (by_provider[recording.provider], recording)
+        (BY_PROVIDER[recording.provider], recording)
         for recording in recordings.load_all()
         if recording.status >= 400
     ]
 
 
 RECORDED = _recorded()
+
+
+def test_the_docs_have_these_rules() -> None:
+    page = PAGE.read_text()
+    assert render() in page, "renew it: python tests/support/error_table.py"
 
 
 @pytest.mark.parametrize(
@@ -114,6 +122,22 @@ def test_every_recorded_refusal_is_known(codec: Codec, recording: recordings.Rec
     assert error.rule
     assert not error.rule.endswith("/other")
     assert type(error) is not ProviderError
+
+
+IN_STREAM = [r for r in recordings.load_all() if r.status == 200 and r.stream and r.expect]
+IN_STREAM = [r for r in IN_STREAM if (r.expect or {}).get("error")]
+
+
+@pytest.mark.parametrize("recording", IN_STREAM, ids=[recording.name for recording in IN_STREAM])
+def test_every_recorded_error_inside_a_stream_is_known(recording: recordings.Recording) -> None:
+    codec = BY_PROVIDER[recording.provider]
+    decoder = codec.stream_decoder(Target(provider="here", model="m"))
+    framing = codec.framing()
+    with pytest.raises(ProviderError) as caught:
+        for frame in [*framing.feed(recording.body), *framing.close()]:
+            decoder.feed(frame)
+    assert caught.value.rule
+    assert not caught.value.rule.endswith("/other")
 
 
 _NAMES = st.sampled_from(

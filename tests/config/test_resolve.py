@@ -238,6 +238,24 @@ def test_a_configuration_is_shown_as_toml_that_reads_back_without_secrets(tmp_pa
     assert sorted(secrets_of(config)) == ["sk-planted-1", "sk-planted-2"]
 
 
+def test_rules_are_shown_as_they_read_back(tmp_path: Path) -> None:
+    file = tmp_path / "c.toml"
+    file.write_text(
+        '[[rules]]\nid = "a/b"\nerror = "rate_limit"\nstatus = [402, "5xx", "none"]\ndelay = 1.5\n'
+        '[[rules]]\nid = "c"\nerror = "other"\nheader = { "x y" = "a|b" }\nscope = "provider"\n'
+        '[[providers."my.host".rules]]\nid = "d"\nerror = "billing"\ncodes = ["E"]\ntext = "\\\\bno"\n'
+        'remedy = "pay"\nsource = "https://here"\n'
+    )
+    config = load_config(file, environ={})
+    again = tmp_path / "again.toml"
+    again.write_text(to_toml(config))
+    read = load_config(again, environ={})
+    assert read.rules == config.rules
+    assert [rule.id for rule in read.rules] == ["a/b", "c"]
+    assert read.providers["my.host"].rules == config.providers["my.host"].rules
+    assert read.providers["my.host"].rules[0].text == r"\bno"
+
+
 @pytest.mark.skipif(os.name != "posix", reason="permissions are POSIX's")
 def test_files_with_keys_that_others_may_read_are_found(tmp_path: Path) -> None:
     key = tmp_path / "key"

@@ -8,14 +8,15 @@ from typing import Any
 import click
 import msgspec
 
-from aisopod import Config, ProviderError, Rule, UnknownProviderError
+from aisopod import Config, ProviderError, Rule
 from aisopod.cli.failures import remedy_for
 from aisopod.cli.settings import Settings
 from aisopod.cli.text import visible
 from aisopod.codecs.rules import all_matches, check_patterns, evidence_of, reclassified
 from aisopod.config import settings_for
-from aisopod.providers import registry
+from aisopod.policy.failover import verdict_on
 from aisopod.providers.host import Host
+from aisopod.routing import find_host
 
 __all__ = ["explain_error"]
 
@@ -82,7 +83,9 @@ def _read_body(body: str | None) -> bytes:
 def _explain(
     config: Config, provider: str, status: int | None, headers: dict[str, str], body: bytes
 ) -> dict[str, Any]:
-    host = _find_host(provider, config)
+    host = find_host(provider, config)
+    if not isinstance(host, Host):
+        raise click.UsageError(f"{provider} is a third party's provider: it has rules of its own")
     own = settings_for(host, config).rules
     mine = check_patterns([*own, *config.rules])
     read = host.codec.decode_error(status, headers, body)
@@ -95,30 +98,17 @@ def _explain(
     return _facts(error, matching)
 
 
-def _find_host(provider: str, config: Config) -> Host:
-    """The provider's host, as a client would find it: a configured name may be a new one."""
-    settings = config.providers.get(provider)
-    try:
-        if settings is not None and settings.base_url is not None and settings.dialect is not None:
-            return registry.custom(provider, settings.dialect, settings.base_url)
-        host = registry.find(provider)
-    except UnknownProviderError:
-        if settings is None or settings.base_url is None:
-            raise
-        return registry.custom(provider, "openai", settings.base_url)
-    if not isinstance(host, Host):
-        raise click.UsageError(f"{provider} is a third party's provider: it has rules of its own")
-    return host
-
-
 def _facts(error: ProviderError, matching: Sequence[Rule]) -> dict[str, Any]:
     rule = matching[0] if matching else None
+    verdict = verdict_on(error)
     return {
         "error": type(error).__name__,
         "rule": error.rule,
         "scope": error.scope,
         "retryable": error.retryable,
         "retry_after": error.retry_after,
+        "then": verdict.action.replace("_", " "),
+        "why": verdict.why,
         "message": error.message,
         "status": error.status,
         "code": error.code,
@@ -137,6 +127,7 @@ def _told(facts: dict[str, Any]) -> str:
         "rule": facts["rule"],
         "scope": facts["scope"],
         "retryable": retryable,
+        "then": f"{facts['then']}: {facts['why']}",
         "message": facts["message"],
         "remedy": facts["remedy"],
         "source": facts["source"],

@@ -199,7 +199,7 @@ def _allowed(type_: Any) -> str:  # noqa: ANN401
         case origin if origin is Literal:
             return " or ".join(repr(choice) for choice in get_args(type_))
         case origin if origin is list:
-            return "a list of texts"
+            return "a list of tables" if _is_struct(get_args(type_)[0]) else "a list of texts"
     return _KINDS.get(type_, "something else")
 
 

@@ -1,8 +1,8 @@
-"""Bodies that providers really sent, and what each must become.
+"""Answers of providers, and what each must become.
 
-They stand in the address that their rule names, in the providers' own documentation, or were
-recorded; only names and ids in them are shortened. A few rules are about answers that have no body
-of their wire, such as a proxy's page.
+Where a rule reads a text, the text is quoted from the address that the rule names, from the one in
+the comment here, from the provider's documentation, or from a recording; ids are shortened. Where
+it reads codes and statuses only, those are the provider's, and the message may be of the usual kind.
 """
 
 from collections.abc import Mapping

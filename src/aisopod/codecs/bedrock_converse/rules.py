@@ -119,7 +119,7 @@ RULES: tuple[Rule, ...] = (
         id="bedrock/agreement",
         error="permission",
         codes=("mpagreementbeingcreated",),
-        remedy="the model's agreement is being made: try again in some minutes",
+        remedy="the model's agreement is being made: try again after 15 minutes",
         source=_HELP,
     ),
     Rule(
