@@ -4,7 +4,11 @@ The numbers are the issues' in their repositories, as the tests' docstrings name
 """
 
 import asyncio
+import contextlib
+import sqlite3
+import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -19,7 +23,9 @@ from aisopod import (
     RateLimitError,
     StreamInterruptedError,
     Timeouts,
+    TokenUsage,
 )
+from aisopod.simulator import Fault
 from failover.conftest import CLAUDE, OPENAI, World
 
 Clock = Callable[[float], None]
@@ -295,3 +301,61 @@ async def test_every_attempt_is_told(world: World) -> None:
     for word in ("openai:a", "openai:b", "anthropic:default", "back in", "correct its key"):
         assert word in str(error)
     assert "0123456789" not in str(error)
+
+
+async def test_tokens_of_failed_and_left_answers_are_known(world: World) -> None:
+    """earendil-works/pi#6445, maximhq/bifrost#6972: what an error or abort had cost was zero."""
+    usage = TokenUsage(input_tokens=50, output_tokens=9)
+    fault = Fault(kind="drop", after=2)
+    world.answer("claude", content="one two three four", usage=usage, fault=fault)
+    client = world.client("a")
+    with pytest.raises(StreamInterruptedError) as caught:
+        await client.stream(CLAUDE, "hi").collect()
+    [attempt] = caught.value.attempts
+    assert attempt.usage is not None
+    assert attempt.usage.input_tokens == 50
+    await client.reset_profile("anthropic:default")
+    world.answer("claude", content="one two three four", usage=usage, delay=0.2)
+    async with client.stream(CLAUDE, "hi") as stream:
+        async for chunk in stream:
+            if chunk.delta.content:
+                break
+    [attempt] = stream.response.attempts
+    assert attempt.outcome == "cancelled"
+    assert attempt.usage is not None
+    assert attempt.usage.input_tokens == 50
+
+
+async def test_others_know_of_a_cooldown_at_once(world: World) -> None:
+    """BerriAI/litellm#34836: what another process cooled got traffic for ten seconds more."""
+    one, two = (world.client("a", state="sqlite") for _ in range(2))
+    assert (await two.complete(OPENAI, "hi")).text == "fine"
+    world.fail("a", status=429)
+    with pytest.raises(RateLimitError):
+        await one.complete(OPENAI, "hi")
+    with pytest.raises(AllAttemptsFailedError):
+        await two.complete(OPENAI, "hi")
+    assert len(world.asked) == 2
+
+
+async def test_a_lock_on_the_state_holds_nobody_up(world: World, tmp_path: Path) -> None:
+    """openclaw#57283: the state's lock was held before rotating: a gap of 17 minutes."""
+    state = f"sqlite:{tmp_path / 'state.sqlite'}"
+    client = world.client("a", "b", state=state)
+    await client.complete(OPENAI, "hi")
+    with contextlib.closing(
+        sqlite3.connect(tmp_path / "state.sqlite", isolation_level=None)
+    ) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        began = time.monotonic()
+        world.key("a").revoked = True
+        for _ in range(4):
+            assert (await client.complete(OPENAI, "hi")).text == "fine"
+        assert time.monotonic() - began < 2
+        other.execute("ROLLBACK")
+    await client.close()
+    # What happened meanwhile was written once the lock was gone.
+    states = {
+        s.profile: s for s in await world.client("a", "b", state=state).profile_states("openai")
+    }
+    assert states["openai:a"].reason == "auth"
