@@ -8,6 +8,8 @@ needs (its time, its constants, its random number), so that the same log gives t
 import msgspec
 
 __all__ = [
+    "CLOCK_SECONDS",
+    "LATE_SECONDS",
     "Claimed",
     "Event",
     "Failed",
@@ -19,6 +21,7 @@ __all__ = [
     "Used",
     "Window",
     "applied",
+    "is_over",
 ]
 
 PROVIDER_EVIDENCE_SECONDS = 120.0
@@ -28,6 +31,11 @@ JITTER = 0.2
 """The most that chance adds to a window whose end nobody told, as a part of it."""
 SHORTEST_WINDOW_SECONDS = 0.1
 """Services say `retry-after: 0`, too."""
+LATE_SECONDS = 600.0
+"""News that come later than what they would undo are old. Still older ones are not: more than
+this apart, a clock was set back, and what happens now must count."""
+CLOCK_SECONDS = 60.0
+"""The most by which the clocks of those who share state may differ."""
 
 
 class Window(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -56,6 +64,7 @@ class Health(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     Attributes:
         last_used: when it was last chosen.
         last_good: when it last succeeded.
+        proven: when the latest request that succeeded was sent: failures before then are settled.
         windows: by reason; none on a healthy subject.
         paced_until: until when its limit is known to be used up, by the provider's own figures.
         probe_until: until when the one request that tries it again has the right to.
@@ -67,6 +76,7 @@ class Health(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     last_used: float = 0.0
     last_good: float = 0.0
+    proven: float = 0.0
     windows: dict[str, Window] = {}
     paced_until: float = 0.0
     probe_until: float = 0.0
@@ -131,7 +141,10 @@ class Failed(_Event, frozen=True, tag="failed"):
 
 
 class Claimed(_Event, frozen=True, tag="claimed"):
-    """A request asks for the right to try it again; the first one has it for `lease` seconds."""
+    """A request asks for the right to try it again; the first one has it for `lease` seconds.
+
+    Where there is nothing to try, because another did already, nobody gets it.
+    """
 
     owner: str
     lease: float
@@ -166,17 +179,22 @@ def applied(health: Health, event: Event) -> Health:
         case Failed():
             return _failed(_with_secret(health, event.secret), event)
         case Claimed():
-            if health.probe_until > event.at and health.probe_owner != event.owner:
-                return health
-            return _replace(health, probe_until=event.at + event.lease, probe_owner=event.owner)
+            return _claimed(health, event)
         case Released():
             if health.probe_owner != event.owner:
                 return health
             return _replace(health, probe_until=0.0, probe_owner="")
         case Pinned():
+            if event.at < health.last_used:
+                return health
             return _replace(health, pinned=event.profile, last_used=event.at)
         case Reset():
-            return Health(last_used=health.last_used, last_good=health.last_good)
+            return _reset(health, event)
+
+
+def is_over(window: Window, now: float) -> bool:
+    """Whether a window has ended; one that opens in the future is of a clock that was set back."""
+    return window.until <= now or window.since > now + CLOCK_SECONDS
 
 
 _replace = msgspec.structs.replace
@@ -191,33 +209,66 @@ def _with_secret(health: Health, secret: str) -> Health:
     return Health(last_used=health.last_used, last_good=health.last_good, secret=secret)
 
 
+def _is_late(at: float, than: float) -> bool:
+    return 0 < than - at <= LATE_SECONDS
+
+
+def _claimed(health: Health, event: Claimed) -> Health:
+    # Who asks knows only what was true when it last read.
+    if not health.windows or not all(is_over(each, event.at) for each in health.windows.values()):
+        return health
+    if health.probe_until > event.at and health.probe_owner != event.owner:
+        return health
+    return _replace(health, probe_until=event.at + event.lease, probe_owner=event.owner)
+
+
+def _reset(health: Health, event: Reset) -> Health:
+    windows = {reason: each for reason, each in health.windows.items() if each.since > event.at}
+    return Health(
+        last_used=health.last_used,
+        last_good=health.last_good,
+        proven=max(health.proven, event.at),
+        windows=windows,
+        paced_until=health.paced_until if health.last_good > event.at else 0.0,
+        secret=health.secret if windows else "",
+        models={model: at for model, at in health.models.items() if at > event.at},
+    )
+
+
 def _succeeded(health: Health, event: Succeeded) -> Health:
     # What was sent before a window opened proves nothing about what it was opened for.
     windows = {
         reason: window
         for reason, window in health.windows.items()
-        if (window.since > event.started and health.secret == event.secret)
-        or (event.disproves and reason not in event.disproves)
+        if window.since > event.started or (event.disproves and reason not in event.disproves)
     }
+    # What a later request has got through, or somebody has reset, is not used up.
+    paced = event.paced_until if event.at > health.proven else 0.0
     return Health(
         last_used=max(health.last_used, event.started),
         last_good=max(health.last_good, event.at),
+        # What proves the credential alone settles nothing else.
+        proven=health.proven if event.disproves else max(health.proven, event.started),
         windows=windows,
         # Answers overtake each other: an older one's figures must not hide that nothing is left.
-        paced_until=max(health.paced_until, event.paced_until),
-        secret=event.secret,
+        paced_until=max(health.paced_until, paced) if health.secret == event.secret else paced,
+        secret=health.secret if windows else event.secret,
         probe_until=health.probe_until if windows else 0.0,
         probe_owner=health.probe_owner if windows else "",
+        models={model: at for model, at in health.models.items() if at > event.started},
     )
 
 
 def _failed(health: Health, event: Failed) -> Health:
+    if event.at == health.proven or _is_late(event.at, health.proven):
+        return health
     if event.model:
         health = _with_evidence(health, event)
-        if len(health.models) < PROVIDER_EVIDENCE_MODELS:
+        if event.model not in health.models or len(health.models) < PROVIDER_EVIDENCE_MODELS:
             return health
     old = health.windows.get(event.reason)
     if old is not None and (event.at < old.until or event.started < old.since):
+        # Whoever is trying it again keeps the right to: this says nothing new.
         return _with_window(health, event.reason, _seen_again(old, event))
     opened = _with_window(health, event.reason, _opened(old, event))
     return _replace(opened, probe_until=0.0, probe_owner="")
@@ -255,9 +306,7 @@ def _opened(old: Window | None, event: Failed) -> Window:
 
 
 def _with_evidence(health: Health, event: Failed) -> Health:
-    recent = {
-        model: at
-        for model, at in health.models.items()
-        if event.at - at <= PROVIDER_EVIDENCE_SECONDS
-    }
-    return _replace(health, models={**recent, event.model: event.at})
+    models = {**health.models, event.model: max(health.models.get(event.model, 0.0), event.at)}
+    newest = max(models.values())
+    recent = {model: at for model, at in models.items() if newest - at <= PROVIDER_EVIDENCE_SECONDS}
+    return _replace(health, models=recent)

@@ -5,7 +5,7 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from aisopod.policy.health import Health
+from aisopod.policy.health import CLOCK_SECONDS, Health, is_over
 
 __all__ = ["Choice", "Option", "Standing", "choose", "standing"]
 
@@ -91,14 +91,17 @@ def _worst(option: Option, health: Callable[[str], Health | None], now: float) -
     worst = _READY
     for place, key in enumerate(option.subjects):
         record = health(key)
-        if record is None:
-            continue
-        if place < 2 and record.secret and option.secret and record.secret != option.secret:
+        if record is None or _is_anothers(record, option, place):
             continue
         found = _standing(key, record, now)
         if (_BADNESS[found.state], found.until) > (_BADNESS[worst.state], worst.until):
             worst = found
     return worst
+
+
+def _is_anothers(record: Health, option: Option, place: int) -> bool:
+    """Whether it is about another secret than the option has now."""
+    return place < 2 and bool(record.secret and option.secret and record.secret != option.secret)
 
 
 _BADNESS = {"ready": 0, "probe": 1, "probing": 2, "out": 3}
@@ -108,13 +111,12 @@ def _standing(key: str, health: Health, now: float) -> Standing:
     ended = False
     worst = _READY
     for reason, window in health.windows.items():
-        # A clock that was set back must not make a window longer than it was.
-        until = min(window.until, now + window.until - window.since)
-        if until <= now:
+        if is_over(window, now):
             ended = True
-        elif until > worst.until:
-            worst = Standing("out", until, key, reason, window.rule, window.message)
-    if health.paced_until > max(now, worst.until):
+        elif window.until > worst.until:
+            worst = Standing("out", window.until, key, reason, window.rule, window.message)
+    paced = health.paced_until > now and health.last_good <= now + CLOCK_SECONDS
+    if paced and health.paced_until > worst.until:
         worst = Standing("out", health.paced_until, key, "pacing")
     if worst.until or not ended:
         return worst
@@ -197,8 +199,10 @@ def _last_used(option: Option, health: Callable[[str], Health | None]) -> float:
 def _ended(option: Option, health: Callable[[str], Health | None], now: float) -> tuple[str, ...]:
     """The subjects of an option that wait for one request to try them."""
     keys = []
-    for key in option.subjects:
+    for place, key in enumerate(option.subjects):
         record = health(key)
-        if record is not None and _standing(key, record, now).state == "probe":
+        if record is None or _is_anothers(record, option, place):
+            continue
+        if _standing(key, record, now).state == "probe":
             keys.append(key)
     return tuple(keys)
