@@ -20,6 +20,8 @@ def test_an_answer_is_explained(run: Run) -> None:
         "  rule:         openai/rate-limit",
         "  scope:        model",
         "  retryable:    yes, after 20 s",
+        "  then:         next profile: limits are counted by key and model: "
+        "other models of the key still answer",
         "  message:      Slow down",
         "  remedy:       try again in 20 s",
         "  source:       https://platform.openai.com/docs/guides/error-codes",
@@ -76,6 +78,7 @@ def test_the_configurations_rules_count(run: Run, home: Path) -> None:
         "error": "OverloadedError", "rule": "mine/slow", "scope": "provider", "retryable": True,
         "retry_after": 5.0, "message": "Slow down: go home", "status": 429,
         "code": "rate_limit_exceeded", "remedy": "go home", "source": "",
+        "then": "next candidate", "why": "no key gets capacity that is not there",
         "also_matched": ["all/slow", "openai/rate-limit", "openai/429", "openai/other"],
     }  # fmt: skip
     done = run("explain-error", "openai", SLOW)

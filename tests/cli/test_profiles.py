@@ -118,6 +118,9 @@ def test_profiles_are_added_listed_ordered_and_removed(
     assert run("auth", "order", "openai", env=env).stdout.split()[:2] == [b"0", b"openai:spare"]
     done = run("chat", "-m", "openai/gpt-4o", "-v", "hi", env=env)
     assert b"by openai:spare: ok" in done.stderr, done.stderr
+    assert run("auth", "add", "openai:off", "--env", "A", "--disabled", env=env).returncode == 0
+    assert b"openai:off                   disabled" in run("auth", "list", env=env).stdout
+    assert run("auth", "remove", "openai:off", env=env).returncode == 0
     shown = run("config", "show", env=env).stdout
     assert secret.encode() not in shown + listed.encode()
     assert run("auth", "remove", "openai:spare", env=env).returncode == 0

@@ -10,7 +10,7 @@ import anthropic
 import openai
 import pytest
 
-from aisopod import AsyncClient, Config, ProviderConfig, Secret
+from aisopod import AsyncClient, Config, FailoverConfig, ProviderConfig, Secret
 from aisopod.errors import (
     AuthenticationError,
     BillingError,
@@ -33,6 +33,7 @@ ASK: Any = {"messages": [{"role": "user", "content": "hi"}]}
 
 
 def client(simulator: Simulator, wire: str, key: str = KEY) -> AsyncClient:
+    """One that asks once, and knows nothing of what others were told."""
     by_key = wire != "bedrock"
     settings = ProviderConfig(
         base_url=simulator.url_for(wire),
@@ -40,13 +41,15 @@ def client(simulator: Simulator, wire: str, key: str = KEY) -> AsyncClient:
         token=None if by_key else Secret(key),
         options={} if by_key else {"region": "us-east-1"},
     )
-    return AsyncClient(Config(providers={wire: settings}))
+    once = FailoverConfig(max_attempts=1, max_wait=0)
+    return AsyncClient(Config(providers={wire: settings}, failover=once, state="memory"))
 
 
 async def error_of(simulator: Simulator, wire: str, key: str = KEY) -> ProviderError:
     async with client(simulator, wire, key) as asking:
         with pytest.raises(ProviderError) as plain:
             await asking.complete(MODELS[wire], "hi")
+    async with client(simulator, wire, key) as asking:
         with pytest.raises(type(plain.value)):
             async with asking.stream(MODELS[wire], "hi") as stream:
                 await stream.collect()
@@ -77,12 +80,14 @@ class TestEveryWire:
     @pytest.mark.parametrize("wire", WIRES)
     async def test_the_window_ends(self, wire: str) -> None:
         key = SimulatedKey(limit=1, window=0.2)
-        async with Simulator(keys={KEY: key}) as simulator, client(simulator, wire) as asking:
-            await asking.complete(MODELS[wire], "hi")
-            with pytest.raises(RateLimitError) as caught:
+        async with Simulator(keys={KEY: key}) as simulator:
+            async with client(simulator, wire) as asking:
                 await asking.complete(MODELS[wire], "hi")
-            await asyncio.sleep(caught.value.retry_after or 0.2)
-            await asking.complete(MODELS[wire], "hi")
+            async with client(simulator, wire) as asking:
+                with pytest.raises(RateLimitError) as caught:
+                    await asking.complete(MODELS[wire], "hi")
+                await asyncio.sleep(caught.value.retry_after or 0.2)
+                await asking.complete(MODELS[wire], "hi")
         assert (key.served, key.limited) == (2, 1)
 
     @pytest.mark.parametrize("wire", WIRES)

@@ -11,7 +11,14 @@ from typing import Any
 import click
 import msgspec
 
-from aisopod import AisopodError, AsyncClient, ConfigurationError, ProfileState, ProviderHealth
+from aisopod import (
+    AisopodError,
+    AsyncClient,
+    ConfigurationError,
+    ProfileState,
+    ProviderConfig,
+    ProviderHealth,
+)
 from aisopod.cli.settings import Settings
 from aisopod.cli.standing import told_state, word_for
 from aisopod.cli.text import visible
@@ -196,14 +203,28 @@ def list_(settings: Settings, provider: str | None, as_json: bool) -> None:
 
 async def _list(settings: Settings, provider: str | None, *, as_json: bool) -> None:
     async with AsyncClient(settings.config) as client:
-        for name in [provider] if provider else client.usable_providers():
+        off = [name for name in settings.config.providers if _disabled(settings, name)]
+        names = dict.fromkeys([provider] if provider else [*client.usable_providers(), *off])
+        for name in names:
             try:
                 profiles = client.profiles(name)
             except ConfigurationError as error:
                 click.echo(visible(f"{name}: {error}"), err=True)
-                continue
+                profiles = []
             for profile in profiles:
                 click.echo(_listed_json(profile) if as_json else _listed(profile))
+            for off in _disabled(settings, name):
+                fields = {"profile": off, "enabled": False}
+                click.echo(msgspec.json.encode(fields) if as_json else f"{off:<28} disabled")
+
+
+def _disabled(settings: Settings, provider: str) -> list[str]:
+    of_provider = settings.config.providers.get(provider, ProviderConfig())
+    return [
+        f"{provider}:{name}"
+        for name, profile in of_provider.profiles.items()
+        if not profile.enabled
+    ]
 
 
 def _facts(profile: Profile) -> dict[str, Any]:
