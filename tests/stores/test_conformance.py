@@ -247,7 +247,7 @@ def test_no_event_of_many_threads_is_lost(durable: Kind) -> None:
 
     def work(store: Store, name: str) -> None:
         for number in range(25):
-            store.apply({"shared": [failed(float(number), reason=f"{name}/{number}")]})
+            store.apply({"shared": [failed(float(number + 1), reason=f"{name}/{number}")]})
 
     threads = [
         threading.Thread(target=work, args=(store, f"t{n}")) for n, store in enumerate(handles)
