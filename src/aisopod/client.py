@@ -103,6 +103,7 @@ class AsyncClient:
 
     def stream(  # noqa: PLR0913 - what a request may be asked with, by name
         self,
+        /,
         model: str | ChatCompletionRequest | None = None,
         prompt: str | None = None,
         *,
@@ -152,6 +153,7 @@ class AsyncClient:
 
     async def complete(  # noqa: PLR0913 - as `stream`
         self,
+        /,
         model: str | ChatCompletionRequest | None = None,
         prompt: str | None = None,
         *,
@@ -271,6 +273,7 @@ class AsyncClient:
 
     async def count_tokens(
         self,
+        /,
         model: str | ChatCompletionRequest | None = None,
         prompt: str | None = None,
         *,
