@@ -1,0 +1,1 @@
+"""What is known of models: listings, facts, prices, aliases."""
