@@ -1,6 +1,7 @@
 """The engine: joins a host, its codec and a transport. One for all providers."""
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from urllib.parse import quote
@@ -38,6 +39,11 @@ from aisopod.types import (
 )
 
 __all__ = ["Provider"]
+
+log = logging.getLogger("aisopod.providers")
+
+DETAILS_AT_ONCE = 8
+"""Models of one server that are described at the same time."""
 
 
 class Provider:
@@ -146,7 +152,31 @@ class Provider:
                 value=self.id,
                 remedy="Name the model that you want",
             )
-        return await self._listed(listing)
+        models = await self._listed(listing)
+        together = asyncio.Semaphore(DETAILS_AT_ONCE)
+        return list(
+            await asyncio.gather(*(self._detailed(model, listing, together) for model in models))
+        )
+
+    async def _detailed(
+        self, model: ModelInfo, listing: Listing, together: asyncio.Semaphore
+    ) -> ModelInfo:
+        """With what only the call for one model tells, where the listing left that open."""
+        known = model.capabilities is not None and model.context_window is not None
+        if known or not listing.detail_path:
+            return model
+        async with together:
+            try:
+                detail = await self.show_model(model.id)
+            except AisopodError as error:
+                # It may have been removed since it was listed.
+                log.info("%s/%s: %s", self.id, model.id, error)
+                return model
+        return msgspec.structs.replace(
+            model,
+            capabilities=model.capabilities or detail.capabilities,
+            context_window=model.context_window or detail.context_window,
+        )
 
     async def _listed(self, listing: Listing) -> list[ModelInfo]:
         models: list[ModelInfo] = []
