@@ -9,8 +9,6 @@ from typing import Any
 import msgspec
 import pytest
 from botocore.eventstream import EventStreamBuffer
-from botocore.loaders import Loader
-from botocore.model import ServiceModel
 from botocore.validate import ParamValidator
 
 from aisopod import errors
@@ -31,6 +29,7 @@ from aisopod.types import (
     fold,
 )
 from support.recordings import Recording, load, opening
+from support.validity import converse_shape, with_bytes
 
 CONVERSE = [r for r in load("bedrock", "converse", "converse-stream") if r.expect]
 INVOKE = [r for r in load("bedrock", "invoke", "invoke-with-response-stream") if r.expect]
@@ -269,8 +268,7 @@ def test_a_flipped_bit_is_never_wrong_text(recording: Recording) -> None:
 
 
 _VALIDATOR = ParamValidator()
-_MODEL = ServiceModel(Loader().load_service_model("bedrock-runtime", "service-2"))
-_MESSAGE = _MODEL.shape_for("Message")
+_MESSAGE = converse_shape().members["messages"].member
 
 
 @by_name(ANSWERS)
@@ -287,7 +285,7 @@ def test_the_answer_can_be_sent_back(recording: Recording) -> None:
     if message["content"] != came:  # only the white space at the end of the last text may go
         assert came[-1]["text"].rstrip() == message["content"][-1]["text"]
         assert came[:-1] == message["content"][:-1]
-    report = _VALIDATOR.validate(_with_bytes(message), _MESSAGE)
+    report = _VALIDATOR.validate(with_bytes(message), _MESSAGE)
     assert not report.has_errors(), report.generate_report()
 
 
@@ -297,18 +295,6 @@ def _is_sendable(block: dict[str, Any]) -> bool:
         told = block["reasoningContent"]
         return "redactedContent" in told or bool(told["reasoningText"].get("signature"))
     return bool(block.get("text", "-").strip())
-
-
-def _with_bytes(value: Any) -> Any:
-    """Blobs as boto3 takes them: bytes."""
-    if isinstance(value, list):
-        return [_with_bytes(each) for each in value]
-    if not isinstance(value, dict):
-        return value
-    return {
-        name: base64.b64decode(each) if name in {"bytes", "redactedContent"} else _with_bytes(each)
-        for name, each in value.items()
-    }
 
 
 def raw_blocks(recording: Recording) -> list[dict[str, Any]]:

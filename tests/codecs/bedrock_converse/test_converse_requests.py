@@ -1,21 +1,16 @@
 """Converse's requests rule by rule; AWS's own model of the call and the simulator judge each body."""
 
 import base64
-from functools import cache
 from typing import Any
 
 import msgspec
 import pytest
-from botocore.loaders import Loader
-from botocore.model import ServiceModel
-from botocore.validate import ParamValidator
 
 from aisopod.codecs import Encoded, Target
 from aisopod.codecs.bedrock_converse import codec
 from aisopod.codecs.bedrock_converse.encode import count_body
 from aisopod.codecs.bedrock_converse.families import bare_name, family_of
 from aisopod.errors import InvalidRequestError, UnsupportedFeatureError
-from aisopod.simulator.bedrock_rules import check
 from aisopod.types import (
     CacheControl,
     ChatCompletionRequest,
@@ -34,6 +29,7 @@ from aisopod.types import (
     ToolCall,
     ToolChoice,
 )
+from support.validity import converse_problems, converse_type_problems
 
 PNG = b"\x89PNG\r\n\x1a\n1234"
 PNG64 = base64.b64encode(PNG).decode()
@@ -49,24 +45,6 @@ MARK = CacheControl()
 POINT = {"cachePoint": {"type": "default"}}
 
 
-@cache
-def shape() -> Any:
-    model = ServiceModel(Loader().load_service_model("bedrock-runtime", "service-2"))
-    return model.operation_model("ConverseStream").input_shape
-
-
-def with_bytes(value: Any) -> Any:
-    """Blobs as boto3 takes them: bytes."""
-    if isinstance(value, list):
-        return [with_bytes(each) for each in value]
-    if not isinstance(value, dict):
-        return value
-    return {
-        name: base64.b64decode(each) if name in {"bytes", "redactedContent"} else with_bytes(each)
-        for name, each in value.items()
-    }
-
-
 def encode(
     *, drop: bool = False, judged: bool = True, **fields: Any
 ) -> tuple[dict[str, Any], Encoded]:
@@ -76,10 +54,8 @@ def encode(
     )
     encoded = codec.encode(request, target)
     body: dict[str, Any] = msgspec.json.decode(encoded.body)
-    report = ParamValidator().validate({"modelId": "m", **with_bytes(body)}, shape())
-    assert not report.has_errors(), report.generate_report()
-    if judged:
-        check(msgspec.json.decode(encoded.body), request.model, {})
+    judge = converse_problems if judged else converse_type_problems
+    assert not judge(encoded.body, request.model)
     return body, encoded
 
 

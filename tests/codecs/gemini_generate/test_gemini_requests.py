@@ -5,13 +5,11 @@ from typing import Any
 
 import msgspec
 import pytest
-from google.genai import types as genai
 
 from aisopod.codecs import Encoded, Target
 from aisopod.codecs.gemini_generate import Quirks, codec
 from aisopod.codecs.gemini_generate.encode import count_body, vertex_count_body
 from aisopod.errors import InvalidRequestError, UnsupportedFeatureError
-from aisopod.simulator.gemini_rules import check
 from aisopod.types import (
     CacheControl,
     ChatCompletionRequest,
@@ -30,6 +28,7 @@ from aisopod.types import (
     ToolCall,
     ToolChoice,
 )
+from support.validity import gemini_problems, gemini_type_problems
 
 PNG = b"\x89PNG\r\n\x1a\n1234"
 PNG64 = base64.b64encode(PNG).decode()
@@ -52,14 +51,8 @@ def encode(
     )  # fmt: skip
     encoded = codec.encode(request, target)
     body: dict[str, Any] = msgspec.json.decode(encoded.body)
-    for content in body["contents"]:
-        genai.Content.model_validate(content)
-    for tool in body.get("tools", []):
-        genai.Tool.model_validate(tool)
-    genai.ToolConfig.model_validate(body.get("toolConfig", {}))
-    genai.GenerationConfig.model_validate(body.get("generationConfig", {}))
-    if judged:
-        check(msgspec.json.decode(encoded.body), request.model)
+    judge = gemini_problems if judged else gemini_type_problems
+    assert not judge(encoded.body, request.model)
     return body, encoded
 
 
