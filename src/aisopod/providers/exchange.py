@@ -187,6 +187,7 @@ class Exchange:
         return ResponseInfo(
             status=response.status,
             provider=self._target.provider,
+            model=self._target.model,
             request_id=next(
                 (headers[name] for name in self._host.request_id_headers if name in headers), None
             ),

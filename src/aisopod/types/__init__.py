@@ -7,6 +7,7 @@ from aisopod.types.chunks import (
     MessageDelta,
     ResponseWarning,
     ToolCallDelta,
+    WarningAction,
 )
 from aisopod.types.content import (
     CacheControl,
@@ -74,6 +75,7 @@ __all__ = [
     "ToolCallDelta",
     "ToolChoice",
     "ToolChoiceMode",
+    "WarningAction",
     "fold",
     "sniff_media_type",
 ]

@@ -66,6 +66,7 @@ class ResponseInfo(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         status: HTTP status.
         provider: id of the provider that answered.
+        model: the model that was asked for.
         request_id: the provider's id of the exchange.
         rate_limits: what the headers said, by name.
         headers: all response headers, names in lower case.
@@ -75,6 +76,7 @@ class ResponseInfo(msgspec.Struct, frozen=True, kw_only=True):
 
     status: int = 200
     provider: str | None = None
+    model: str | None = None
     request_id: str | None = None
     rate_limits: dict[str, RateLimit] = {}
     headers: dict[str, Any] = {}

@@ -263,6 +263,7 @@ class Fold:
                 content=_simplest(parts),
                 tool_calls=calls,
                 refusal="".join(self._refusal) or None,
+                model=self._info.model if self._info is not None else None,
             ),
             finish_reason=self._finish,
             raw_finish_reason=self._raw_finish,
