@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from aisopod.config import CooldownConfig as CooldownConfig
     from aisopod.config import FailoverConfig as FailoverConfig
     from aisopod.config import NetworkConfig as NetworkConfig
+    from aisopod.config import NormaliseConfig as NormaliseConfig
     from aisopod.config import ProfileConfig as ProfileConfig
     from aisopod.config import ProviderConfig as ProviderConfig
     from aisopod.config import Rule as Rule
@@ -31,8 +32,8 @@ if TYPE_CHECKING:
 _HOMES = {
     "aisopod.client": ("AsyncClient", "Stream", "get_provider"),
     "aisopod.config": (
-        "Config", "CooldownConfig", "FailoverConfig", "NetworkConfig", "ProfileConfig",
-        "ProviderConfig", "Rule", "TimeoutConfig", "load_config",
+        "Config", "CooldownConfig", "FailoverConfig", "NetworkConfig", "NormaliseConfig",
+        "ProfileConfig", "ProviderConfig", "Rule", "TimeoutConfig", "load_config",
     ),
     "aisopod.errors": (
         "AisopodError", "AllAttemptsFailedError", "AuthenticationError", "BadRequestError", "BillingError",
@@ -50,7 +51,7 @@ _HOMES = {
         "Attempt", "CacheControl", "ChatCompletion", "ChatCompletionChunk", "ChatCompletionRequest",
         "DocumentPart", "Effort", "Explanation", "FinishReason", "Fold", "HttpRequest", "ImagePart",
         "JsonSchema", "MediaPart", "Message", "MessageDelta", "ModelInfo", "OnUnsupported", "OpaquePart",
-        "OpaqueTool", "Part", "ProfileState", "ProviderHealth", "PullProgress", "RateLimit", "Reasoning",
+        "OpaqueTool", "Part", "Preview", "ProfileState", "ProviderHealth", "PullProgress", "RateLimit", "Reasoning",
         "ResponseInfo", "ResponseWarning", "Role", "Secret", "TextPart", "ThinkingPart",
         "Timeouts", "TokenUsage", "Tool", "ToolCall", "ToolCallDelta", "ToolChoice",
         "ToolChoiceMode", "WarningAction", "fold", "sniff_media_type",

@@ -10,7 +10,7 @@ import msgspec
 
 from aisopod import config as configuration
 from aisopod.config import Config, FailoverConfig, Profile
-from aisopod.errors import AisopodError, UnsupportedFeatureError
+from aisopod.errors import AisopodError, MissingCredentialError, UnsupportedFeatureError
 from aisopod.normalise import build_request, validate
 from aisopod.providers.host import Credential, Host
 from aisopod.providers.protocol import ModelProvider
@@ -45,6 +45,7 @@ from aisopod.types import (
     JsonSchema,
     Message,
     ModelInfo,
+    Preview,
     ProfileState,
     ProviderHealth,
     PullProgress,
@@ -293,6 +294,47 @@ class AsyncClient:
         )
         provider = self._own(self.provider(first.provider, base_url=base_url), "counts no tokens")
         return await provider.count_tokens(msgspec.structs.replace(request, model=first.model))
+
+    def preview(
+        self,
+        /,
+        request: ChatCompletionRequest | None = None,
+        model: str | None = None,
+        prompt: str | None = None,
+        *,
+        messages: Sequence[Message | Mapping[str, Any]] | None = None,
+        system: str | None = None,
+        base_url: str | None = None,
+        **fields: Any,
+    ) -> Preview:
+        """What would be sent to a model: asks nobody, and needs no credential.
+
+        Args:
+            request: a whole request; else the rest, as for `stream`, says what is asked.
+            model: `provider/model` or an alias, in place of the request's own.
+            prompt: the user's text, after `messages`.
+            messages: the conversation so far.
+            system: the system message.
+            base_url: where the provider would be asked.
+            **fields: the request's other fields.
+
+        Raises:
+            InvalidRequestError: the request cannot be sent there.
+            UnknownModelError: no provider is named.
+        """
+        if request is not None and model is not None:
+            request = msgspec.structs.replace(request, model=model)
+        [first, *_], asked = self._asked(
+            request or model, prompt, messages=messages, system=system, **fields
+        )
+        try:
+            found = self.provider(first.provider, base_url=base_url)
+        except MissingCredentialError:
+            host = find_host(first.provider, self.config)
+            if not isinstance(host, Host):
+                raise
+            found = build_provider(host, self.config, self._shared_transport, base_url=base_url)
+        return self._own(found, "shows no requests").preview(asked)
 
     async def list_models(self, provider: str | None = None) -> list[ModelInfo]:
         """The models of one provider, or of every one that the configuration has a way into.

@@ -183,6 +183,18 @@ def _streamed(
     return open_
 
 
+def _direct(
+    method: Callable[Concatenate[AsyncClient, P], T],
+) -> Callable[Concatenate["Client", P], T]:
+    """The same method, which waits for nothing."""
+
+    @functools.wraps(method)
+    def call(self: "Client", /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return method(self._client, *args, **kwargs)
+
+    return call
+
+
 class Client:
     """AsyncClient for code without an event loop: the same calls, blocking.
 
@@ -241,6 +253,7 @@ class Client:
     check_profile = _blocking(AsyncClient.check_profile)
     reset_profile = _blocking(AsyncClient.reset_profile)
     reset_session = _blocking(AsyncClient.reset_session)
+    preview = _direct(AsyncClient.preview)
 
     def usable_providers(self) -> list[str]:
         """AsyncClient.usable_providers."""

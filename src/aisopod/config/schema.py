@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from aisopod.codecs.rules import Rule
+from aisopod.normalise import NormaliseConfig
 from aisopod.types import OnUnsupported, Secret
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "CooldownConfig",
     "FailoverConfig",
     "NetworkConfig",
+    "NormaliseConfig",
     "ProfileConfig",
     "ProviderConfig",
     "TimeoutConfig",
@@ -230,6 +232,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         state: where profiles' health is kept: `sqlite`, `sqlite:FILE`, `memory`, or the URL of a
             Redis or Valkey server.
         on_unsupported: `error` or `drop`, for parameters that a model does not take.
+        normalise: how conversations are changed for wires that do not take them as they are.
         timeouts: limits for every request.
         network: proxy and TLS.
         providers: settings by the provider's name.
@@ -243,6 +246,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     cooldowns: CooldownConfig = CooldownConfig()
     state: str = "sqlite"
     on_unsupported: OnUnsupported = "error"
+    normalise: NormaliseConfig = NormaliseConfig()
     timeouts: TimeoutConfig = TimeoutConfig()
     network: NetworkConfig = NetworkConfig()
     providers: dict[ProviderName, ProviderConfig] = {}

@@ -74,7 +74,7 @@ def _ends(body: str) -> list[int]:
 def _closed(body: str) -> str | None:
     """The text with what is open in it closed, where that is an object."""
     open_: list[str] = []
-    cut = False
+    cut: str | None = None
     for match in _TOKENS.finditer(body):
         token = match[0]
         if token in _CLOSING:
@@ -83,9 +83,10 @@ def _closed(body: str) -> str | None:
             if not open_ or open_.pop() != token:
                 return None
         else:
-            cut = match[1] is not None
-    body = body.removesuffix("\\") if cut else body
-    made = (body + '"' * cut).rstrip().rstrip(",") + "".join(reversed(open_))
+            cut = match[1]  # a text that does not end, and the half of an escape
+    if cut is not None:
+        body = body.removesuffix(cut) + '"'
+    made = body.rstrip().rstrip(",") + "".join(reversed(open_))
     return made if _is_object(made) else None
 
 

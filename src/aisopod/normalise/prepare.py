@@ -23,7 +23,7 @@ from aisopod.normalise.shape import (
 from aisopod.normalise.words import check_names, fit_tool_ids, fitted_names, rename_tools
 from aisopod.types import ChatCompletionRequest, OpaqueTool, Tool, ToolChoice
 
-__all__ = ["STEPS", "prepare"]
+__all__ = ["STEPS", "Step", "prepare"]
 
 Step = Callable[[list[Placed], Limits, Notes], list[Placed]]
 

@@ -132,12 +132,15 @@ def tell_refusals(turns: list[Placed], limits: Limits, notes: Notes) -> list[Pla
         if not message.refusal:
             told.append(placed)
         elif not message.content:
-            told.append(changed(placed, content=message.refusal, refusal=None))
+            said = msgspec.structs.replace(message, content=message.refusal, refusal=None)
+            told.append(Placed(placed.index, said))
         else:
-            parts = [*message.parts, TextPart(text=message.refusal)]
-            places = tuple(placed.place(min(i, len(parts) - 2)) for i in range(len(parts)))
-            fields = {"content": parts, "refusal": None}
-            told.append(Placed(placed.index, msgspec.structs.replace(message, **fields), places))
+            old = message.parts
+            said = msgspec.structs.replace(
+                message, content=[*old, TextPart(text=message.refusal)], refusal=None
+            )
+            places = [placed.place(position) for position in range(len(old))]
+            told.append(Placed(placed.index, said, (*places, places[-1])))
             notes.warn(
                 "refusal_as_text", "the refusal was sent as text: there is no field for it",
                 index=placed.index,

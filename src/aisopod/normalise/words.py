@@ -3,6 +3,7 @@
 import hashlib
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 import msgspec
 
@@ -52,7 +53,7 @@ class _Fitting:
     """Ids in the order of the conversation, which makes what is made independent of what follows."""
 
     def __init__(self, words: Words | None, ids: list[str]) -> None:
-        self._words = words
+        self._length = words.length if words else 64
         # What is legal stays as it is, whatever was made before it.
         self._taken = {id_ for id_ in ids if words is None or words.legal.fullmatch(id_)}
         self._open: dict[str, list[str]] = {}
@@ -63,9 +64,9 @@ class _Fitting:
         made = call.id
         if count > 1 or made not in self._taken:
             seed = call.id if count == 1 else f"{call.id}|{count}"
-            made = _made(seed, self._words)
+            made = _made(seed, self._length)
             while made in self._taken:
-                made = _made(f"{seed}|{made}", self._words)
+                made = _made(f"{seed}|{made}", self._length)
             self._taken.add(made)
         self._open.setdefault(call.id, []).append(made)
         return call if made == call.id else msgspec.structs.replace(call, id=made)
@@ -75,8 +76,9 @@ class _Fitting:
         return waiting.pop(0) if waiting else message.tool_call_id or ""
 
 
-def _made(word: str, words: Words | None) -> str:
-    length = words.length if words else 64
+# A conversation brings the same words in every turn.
+@lru_cache(maxsize=4096)
+def _made(word: str, length: int) -> str:
     # The digest keeps apart what differs only in characters that are replaced or cut.
     digest = hashlib.sha256(word.encode("utf-8", "surrogatepass")).hexdigest()
     readable = _ILLEGAL.sub("_", word)[: length - 14]
@@ -105,9 +107,9 @@ def fitted_names(names: Iterable[str], words: Words | None) -> dict[str, str]:
     for name in found:
         if name in taken:
             continue
-        made = _made(name, words)
+        made = _made(name, words.length)
         if not words.legal.fullmatch(made):  # some want a letter first
-            made = _made(f"t_{name}", words)
+            made = _made(f"t_{name}", words.length)
         fitted[name] = made
     return fitted
 

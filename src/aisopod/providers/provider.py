@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import msgspec
 
@@ -23,7 +23,7 @@ from aisopod.errors import (
     TransportError,
     UnsupportedFeatureError,
 )
-from aisopod.normalise import validate
+from aisopod.normalise import NormaliseConfig, validate
 from aisopod.providers.exchange import MAX_BODY_BYTES, PLAIN_TOTAL_SECONDS, Exchange
 from aisopod.providers.host import Credential, CredentialSource, Host, Listing, joined_headers
 from aisopod.transport import Response, Transport
@@ -33,6 +33,7 @@ from aisopod.types import (
     HttpRequest,
     ModelInfo,
     OnUnsupported,
+    Preview,
     ProviderHealth,
     PullProgress,
     Timeouts,
@@ -58,6 +59,7 @@ class Provider:
         options: the host's own options, such as an organisation or an API version.
         timeouts: limits for every request.
         on_unsupported: what to do with a parameter that a model does not take.
+        normalise: how conversations are changed for a wire that does not take them as they are.
         rules: what answers of this provider mean, before the dialect's own rules.
 
     Raises:
@@ -75,6 +77,7 @@ class Provider:
         options: Mapping[str, str] | None = None,
         timeouts: Timeouts | None = None,
         on_unsupported: OnUnsupported = "error",
+        normalise: NormaliseConfig | None = None,
         rules: Sequence[Rule] = (),
     ) -> None:
         self.id = host.id
@@ -85,6 +88,7 @@ class Provider:
         self._credential = credential
         self._options = {**host.option_defaults, **(options or {})}
         self._on_unsupported: OnUnsupported = on_unsupported
+        self._normalise = normalise or NormaliseConfig()
         self._rules = check_patterns(rules)
         self._headers: dict[str, str] = {
             "user-agent": "aisopod",
@@ -130,11 +134,32 @@ class Provider:
             self.host,
             target,
             limits,
-            encoded.warnings,
+            encoded,
             send=lambda: self._open(http, limits, request.model),
             named=lambda error: self._named(error, request.model),
         )
         return exchange.streamed() if request.stream else exchange.plain()
+
+    def preview(self, request: ChatCompletionRequest) -> Preview:
+        """What `chat_completion` would send, without sending it; needs no credential.
+
+        Raises:
+            InvalidRequestError: the request cannot be sent.
+        """
+        validate(request)
+        encoded = self.host.codec.encode(request, self._target(request.model))
+        http = self._chat_request(request, encoded)
+        address = urlsplit(http.url)
+        return Preview(
+            method=http.method,
+            path=address.path + (f"?{address.query}" if address.query else ""),
+            body=msgspec.json.decode(encoded.body),
+            headers={
+                name: "***" if value in self._secrets else value
+                for name, value in http.headers.items()
+            },
+            warnings=encoded.warnings,
+        )
 
     async def list_models(self) -> list[ModelInfo]:
         """Every model that the provider offers, all pages.
@@ -290,6 +315,7 @@ class Provider:
             provider=self.id,
             model=model,
             on_unsupported=self._on_unsupported,
+            normalise=self._normalise,
             quirks=self.host.quirks,
         )
 
@@ -316,11 +342,6 @@ class Provider:
             # What a platform settled as an address is one already.
             given = value if name.endswith("_url") else quote(value, safe="")
             path = path.replace(f"{{{name}}}", given)
-        if self._credential is None and self.host.key_required:
-            names = " or ".join((*self.host.key_variables, *self.host.token_variables))
-            raise MissingCredentialError(
-                f"{self.host.name} needs a key: set {names}, or api_key in the configuration"
-            )
         return HttpRequest(
             method=method,
             url=path if path.startswith("http") else self.base_url + path,
@@ -352,6 +373,11 @@ class Provider:
 
         A credential that was refused is renewed once, where it can be.
         """
+        if self._credential is None and self.host.key_required:
+            names = " or ".join((*self.host.key_variables, *self.host.token_variables))
+            raise MissingCredentialError(
+                f"{self.host.name} needs a key: set {names}, or api_key in the configuration"
+            )
         source = self._credential
         if source is None or isinstance(source, Credential):
             return await self._opened(http, source, limits, model)

@@ -340,6 +340,7 @@ def build_provider(
         options=settled,
         timeouts=timeouts or configuration.timeouts_for(host, config),
         on_unsupported=config.on_unsupported,
+        normalise=config.normalise,
         rules=[*settings.rules, *config.rules],
     )
 

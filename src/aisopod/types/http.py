@@ -5,7 +5,9 @@ from typing import Any
 
 import msgspec
 
-__all__ = ["HttpRequest", "RateLimit", "ResponseInfo", "Timeouts"]
+from aisopod.types.warnings import ResponseWarning
+
+__all__ = ["HttpRequest", "Preview", "RateLimit", "ResponseInfo", "Timeouts"]
 
 
 class HttpRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,6 +27,25 @@ class HttpRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     def __repr__(self) -> str:
         return f"HttpRequest({self.method} {self.url})"
+
+
+class Preview(msgspec.Struct, frozen=True, kw_only=True):
+    """What would be sent for a request.
+
+    Attributes:
+        method: `POST`.
+        path: path and query of the address.
+        body: the JSON body as a value.
+        headers: names in lower case; the credential's is not among them, and values that somebody
+            configured are `***`.
+        warnings: what could not be carried, as a response would tell it.
+    """
+
+    method: str
+    path: str
+    body: dict[str, Any]
+    headers: Mapping[str, str] = {}
+    warnings: list[ResponseWarning] = []
 
 
 class Timeouts(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,7 +15,6 @@ from aisopod.types.chunks import (
     ChatCompletionChunk,
     FinishReason,
     MessageDelta,
-    ResponseWarning,
     ToolCallDelta,
 )
 from aisopod.types.content import Part, TextPart, ThinkingPart
@@ -23,6 +22,7 @@ from aisopod.types.http import RateLimit, ResponseInfo
 from aisopod.types.messages import Message, ToolCall
 from aisopod.types.schema import parse_as
 from aisopod.types.usage import TokenUsage
+from aisopod.types.warnings import ResponseWarning
 
 __all__ = ["ChatCompletion", "Fold", "fold"]
 
