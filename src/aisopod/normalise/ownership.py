@@ -56,8 +56,11 @@ class _Owner:
             placed = self._with_own_calls(placed)
         if isinstance(message.content, str):
             return placed
+        if all(type(part) is TextPart and part.provider is None and not part.citations
+                and not part.signature for part in message.content):  # fmt: skip
+            return placed
         of_family = self._of_family(message)
-        beside = any(self._says_thinking(part) and of_family for part in message.content)
+        beside = of_family and any(self._says_thinking(part) for part in message.content)
         kept: list[tuple[int, Part]] = []
         same = True
         for position, part in enumerate(message.content):
@@ -171,9 +174,9 @@ class _Owner:
 
     def _with_own_calls(self, placed: Placed) -> Placed:
         message = placed.message
-        of_family = self._of_family(message)
         if all(call.fields is None for call in message.tool_calls):
             return placed
+        of_family = self._of_family(message)
         calls = [self._with_own_fields(call, placed, of_family) for call in message.tool_calls]
         if all(new is old for new, old in zip(calls, message.tool_calls, strict=True)):
             return placed

@@ -31,6 +31,8 @@ class Placed(msgspec.Struct, frozen=True):
         """Parts and calls in their order; with each part its position."""
         message = self.message
         pieces: list[tuple[int, Part | ToolCall]] = list(enumerate(message.parts))
+        if not message.tool_calls:
+            return pieces
         count = len(pieces)
         for call in reversed(message.tool_calls):
             at = count if call.position is None else min(call.position, count)

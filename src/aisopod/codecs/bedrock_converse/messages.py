@@ -113,9 +113,9 @@ class _Messages:
             blocks = self._marked_end(blocks, next(inside, None))
         else:
             blocks = self._content(placed)
-        if any("document" in block for block in blocks) and not any("text" in b for b in blocks):
+        names = [block["document"]["name"] for block in blocks if "document" in block]
+        if names and not any("text" in block for block in blocks):
             # A document alone is refused.
-            names = [b["document"]["name"] for b in blocks if "document" in b]
             blocks.append({"text": ", ".join(names)})
             self._notes.warn(
                 "document_alone", "the document's name was added as text: the wire wants one",
