@@ -9,6 +9,7 @@ from aisopod.codecs.anthropic_messages import codec as anthropic
 from aisopod.codecs.bedrock_converse import codec as converse
 from aisopod.codecs.codec import Codec, Encoded
 from aisopod.codecs.gemini_generate import codec as gemini
+from aisopod.codecs.ollama_chat import codec as ollama
 from aisopod.codecs.openai_chat import codec as openai
 from aisopod.errors import InvalidRequestError, UnsupportedFeatureError
 from aisopod.normalise import NormaliseConfig, Target
@@ -243,3 +244,22 @@ def test_an_image_of_the_assistant_s_goes_to_the_user_behind_the_results() -> No
 def test_a_warning_says_rule_place_and_what_happened_in_one_line() -> None:
     _, encoded = encode(HI, thought(provider="q"), HI)
     assert str(encoded.warnings[0]).startswith("foreign_thinking: messages[1].content[0]: ")
+
+
+def test_the_provider_s_own_remark_about_a_refusal_does_not_become_the_model_s_words() -> None:
+    body, _ = encode(HI, assistant(content="Well.", refusal="Blocked.", provider="p"), HI)
+    assert [block["text"] for block in body["messages"][1]["content"]] == ["Well."]
+    body, _ = encode(HI, assistant(refusal="No.", provider="q"), HI)
+    assert body["messages"][1]["content"] == [{"type": "text", "text": "No."}]
+
+
+def test_a_result_answers_the_last_call_of_its_id() -> None:
+    target = Target(provider="p", model="llama3")
+    request = ChatCompletionRequest(
+        model="llama3",
+        messages=[HI, assistant(call("c")), HI, assistant(call("c")), result("c")],
+    )
+    body = msgspec.json.decode(ollama.encode(request, target).body)
+    first, second = (body["messages"][i]["tool_calls"][0]["id"] for i in (1, 3))
+    assert first != second
+    assert body["messages"][4]["tool_call_id"] == second

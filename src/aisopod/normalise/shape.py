@@ -120,7 +120,8 @@ def _as_users(turns: list[Placed], notes: Notes) -> list[Placed]:
 def tell_refusals(turns: list[Placed], limits: Limits, notes: Notes) -> list[Placed]:
     """The words of a refusal as text, where the wire has no field for them.
 
-    Why: only OpenAI has one; without the words the model does not know that it declined.
+    Why: only OpenAI has one; without the words the model does not know that it declined. On the
+    other wires they are the provider's remark about its answer, which goes back as it came.
 
     Source: https://platform.openai.com/docs/api-reference/chat/create#chat-create-messages
     """
@@ -129,8 +130,9 @@ def tell_refusals(turns: list[Placed], limits: Limits, notes: Notes) -> list[Pla
     told: list[Placed] = []
     for placed in turns:
         message = placed.message
-        if not message.refusal:
-            told.append(placed)
+        own = message.provider == notes.target.provider
+        if not message.refusal or own:
+            told.append(changed(placed, refusal=None) if message.refusal else placed)
         elif not message.content:
             said = msgspec.structs.replace(message, content=message.refusal, refusal=None)
             told.append(Placed(placed.index, said))

@@ -40,6 +40,7 @@ def fit_tool_ids(turns: list[Placed], limits: Limits, _notes: Notes) -> list[Pla
     for placed in turns:
         message = placed.message
         if message.tool_calls:
+            fitting.begin()
             message = _with_calls(message, [fitting.call(call) for call in message.tool_calls])
         elif message.role == "tool":
             message = msgspec.structs.replace(message, tool_call_id=fitting.result(message))
@@ -58,6 +59,10 @@ class _Fitting:
         self._taken = {id_ for id_ in ids if words is None or words.legal.fullmatch(id_)}
         self._open: dict[str, list[str]] = {}
         self._counts: dict[str, int] = {}
+
+    def begin(self) -> None:
+        """What an earlier message's calls still wait for never comes."""
+        self._open.clear()
 
     def call(self, call: ToolCall) -> ToolCall:
         count = self._counts[call.id] = self._counts.get(call.id, 0) + 1

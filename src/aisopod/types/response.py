@@ -263,6 +263,7 @@ class Fold:
                 content=_simplest(parts),
                 tool_calls=calls,
                 refusal="".join(self._refusal) or None,
+                provider=self._provider,
                 model=self._info.model if self._info is not None else None,
             ),
             finish_reason=self._finish,
