@@ -5,7 +5,8 @@
 The same request goes through a client with five profiles and two candidates, and through the
 engine with nothing in between; both over a transport that answers from memory. What the client
 takes more is the layer. CPU time of the whole process, so that the thread which writes the state
-counts too.
+counts too. Machines differ, and so does one machine from hour to hour: a yardstick in pure Python is
+timed before each row.
 """
 
 import argparse
@@ -13,6 +14,7 @@ import asyncio
 import gc
 import tempfile
 import time
+import timeit
 from collections.abc import Awaitable, Callable
 from statistics import median
 
@@ -123,6 +125,13 @@ async def run(state: str, count: int, at_once: int) -> tuple[float, float]:
     return median(ours for _, ours in pairs), median(bare for bare, _ in pairs)
 
 
+def yardstick() -> float:
+    """CPU seconds of `sum(range(1000))`, the best of many."""
+    return (
+        min(timeit.repeat("sum(range(1000))", timer=time.process_time, repeat=50, number=100)) / 100
+    )
+
+
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--requests", type=int, default=2000)
@@ -132,14 +141,15 @@ def main() -> None:
         states = {"memory": "memory", "sqlite": f"sqlite:{folder}/state.sqlite"}
         if chosen.redis:
             states["redis"] = chosen.redis
-        print(f"{'state':<8} {'at once':>7} {'engine us':>10} {'client us':>10} {'layer us':>9}")
+        columns = ("at once", "yardstick us", "engine us", "client us", "layer us")
+        print(f"{'state':<8}", *columns, sep="  ")
         for name, state in states.items():
             for at_once in (1, 20):
+                measure = yardstick()
                 client, engine = asyncio.run(run(state, chosen.requests, at_once))
-                print(
-                    f"{name:<8} {at_once:>7} {engine * 1e6:>10.0f} {client * 1e6:>10.0f}"
-                    f" {(client - engine) * 1e6:>9.0f}"
-                )
+                figures = [at_once, *(x * 1e6 for x in (measure, engine, client, client - engine))]
+                cells = [f"{x:>{len(c)}.0f}" for x, c in zip(figures, columns, strict=True)]
+                print(f"{name:<8}", *cells, sep="  ")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """State in one SQLite file, shared by the processes of a machine.
 
 https://www.sqlite.org/wal.html: in WAL mode readers never wait for writers, nor writers for them.
+https://www.sqlite.org/pragma.html#pragma_data_version: whether another connection has written.
 """
 
 import logging
@@ -34,6 +35,9 @@ WRITE_WAIT_SECONDS = 5.0
 QUICK_WRITES = 500
 """Every so many writes one goes to the thread, which also moves the log into the file."""
 
+MOST_SEEN = 10_000
+"""Records that are kept in memory beside the file."""
+
 MOST_VARIABLES = 900
 """What one statement may have in any build of SQLite is 999."""
 
@@ -64,17 +68,32 @@ class SqliteStore:
         self._pid = 0
         self._reader: sqlite3.Connection | None = None
         self._writer: sqlite3.Connection | None = None
-        self._quick: sqlite3.Connection | None = None
         self._quick_writes = 0
+        # What was read at a version of the file; only others' writes change that version.
+        self._version = 0
+        self._seen: dict[str, Health | None] = {}
 
     def read(self, keys: Iterable[str]) -> Snapshot:
         """The records of these keys."""
         wanted = list(keys)
-        rows = self._guarded(lambda: self._selected(wanted))
-        return Snapshot(time.time(), {key: decoded(record) for key, record in rows})
+        records = self._guarded(lambda: self._read(wanted))
+        return Snapshot(time.time(), records)
 
-    def _selected(self, wanted: Sequence[str]) -> list[tuple[str, bytes]]:
+    def _read(self, wanted: Sequence[str]) -> dict[str, Health]:
         connection = self._reading()
+        (version,) = connection.execute("PRAGMA data_version").fetchone()
+        if version != self._version or len(self._seen) > MOST_SEEN:
+            self._version, self._seen = version, {}
+        seen = self._seen
+        missing = [key for key in wanted if key not in seen]
+        if missing:
+            seen.update(dict.fromkeys(missing))
+            rows = self._selected(connection, missing)
+            seen.update((key, decoded(record)) for key, record in rows)
+        return {key: record for key in wanted if (record := seen[key]) is not None}
+
+    @staticmethod
+    def _selected(connection: sqlite3.Connection, wanted: Sequence[str]) -> list[tuple[str, bytes]]:
         rows: list[tuple[str, bytes]] = []
         for start in range(0, len(wanted), MOST_VARIABLES):
             part = wanted[start : start + MOST_VARIABLES]
@@ -96,13 +115,12 @@ class SqliteStore:
         if self._writer is None or self._quick_writes % QUICK_WRITES == 0:
             raise StoreBusyError(f"{self.name}: this is for the thread that writes")
         try:
-            if self._quick is None:
-                self._quick = self._connected(0.0)
-                self._quick.execute("PRAGMA wal_autocheckpoint = 0")
-            return self._applied(self._quick, events)
+            changed = self._applied(self._reading(), events)
         except sqlite3.Error as error:
             # What it is beside busy, the thread that writes finds out, and mends.
             raise StoreBusyError(f"{self.name}: {error}") from error
+        self._seen.update(changed)
+        return changed
 
     @staticmethod
     def _applied(connection: sqlite3.Connection, events: Events) -> dict[str, Health]:
@@ -139,10 +157,10 @@ class SqliteStore:
     def close(self) -> None:
         """Close the file."""
         with self._lock:
-            for connection in (self._reader, self._writer, self._quick):
+            for connection in (self._reader, self._writer):
                 if connection is not None and self._pid == os.getpid():
                     connection.close()
-            self._reader = self._writer = self._quick = None
+            self._forget()
 
     def _reading(self) -> sqlite3.Connection:
         self._forget_parents()
@@ -150,6 +168,8 @@ class SqliteStore:
             with self._lock:
                 self._writing()
             self._reader = self._connected(0.0)
+            # Moving the log into the file is for the thread that writes.
+            self._reader.execute("PRAGMA wal_autocheckpoint = 0")
         return self._reader
 
     def _writing(self) -> sqlite3.Connection:
@@ -179,7 +199,11 @@ class SqliteStore:
         """A connection must not be used on both sides of a fork."""
         if self._pid != os.getpid():
             self._pid = os.getpid()
-            self._reader = self._writer = self._quick = None
+            self._forget()
+
+    def _forget(self) -> None:
+        self._reader = self._writer = None
+        self._version, self._seen = 0, {}
 
     def _guarded(self, act: Callable[[], _T]) -> _T:
         """Run it; a damaged file is set aside and begun anew, anything else is a StoreError."""
@@ -195,10 +219,10 @@ class SqliteStore:
             raise StoreError(f"{self.name}: {error}") from error
 
     def _set_aside(self, error: sqlite3.Error) -> None:
-        for connection in (self._reader, self._writer, self._quick):
+        for connection in (self._reader, self._writer):
             if connection is not None:
                 connection.close()
-        self._reader = self._writer = self._quick = None
+        self._forget()
         aside = self._path.with_name(f"{self._path.name}.damaged-{time.time_ns()}")
         self._path.replace(aside)
         for suffix in ("-wal", "-shm"):
