@@ -108,6 +108,7 @@ class Route:
 
     def left(self, usage: TokenUsage | None) -> None:
         """The caller left before the end."""
+        self._turns.arrived(welcome=None)
         self._turns.release()
         if self.attempts and self.attempts[-1].outcome == "running":
             self._close("cancelled", usage=usage)
@@ -178,12 +179,18 @@ class Route:
                     provider=option.provider,
                     model=option.model,
                 )
-            if self._turns.probe and chunk.info is not None:
-                # The credential was taken: whoever waits for that need not wait for the content.
-                self._mark_good(option, held, option.subjects[:2])
+            if chunk.info is not None:
+                self._let_in(option, held)
         return held
 
+    def _let_in(self, option: Option, held: Sequence[ChatCompletionChunk]) -> None:
+        """The credential was taken: whoever waits for that need not wait for the content."""
+        self._turns.arrived(welcome=True)
+        if self._turns.probe:
+            self._mark_good(option, held, option.subjects[:2])
+
     def _answered(self, option: Option, held: Sequence[ChatCompletionChunk]) -> None:
+        self._turns.arrived(welcome=True)
         self._mark_good(option, held)
         self._turns.probe = ()
 
@@ -243,6 +250,7 @@ class Route:
             started=self._sent,
             cooldowns=self._pool.cooldowns(option.provider),
         )
+        self._turns.arrived(welcome=None if verdict.reason is None else False)
         self._turns.release()
         return verdict.action
 
