@@ -52,7 +52,7 @@ _HOMES = {
         "JsonSchema", "MediaPart", "Message", "MessageDelta", "ModelInfo", "OnUnsupported", "OpaquePart",
         "OpaqueTool", "Part", "ProfileState", "ProviderHealth", "PullProgress", "RateLimit", "Reasoning",
         "ResponseInfo", "ResponseWarning", "Role", "Secret", "TextPart", "ThinkingPart",
-        "Timeouts", "TokenUsage", "Tool", "ToolCall", "ToolCallDelta", "ToolChoice",
+        "Timeouts", "TokenCount", "TokenUsage", "Tool", "ToolCall", "ToolCallDelta", "ToolChoice",
         "ToolChoiceMode", "fold", "sniff_media_type",
     ),
 }  # fmt: skip

@@ -50,6 +50,7 @@ from aisopod.types import (
     PullProgress,
     Secret,
     Timeouts,
+    TokenCount,
 )
 
 __all__ = ["AsyncClient", "Stream", "get_provider"]
@@ -281,12 +282,14 @@ class AsyncClient:
         system: str | None = None,
         base_url: str | None = None,
         **fields: Any,
-    ) -> int:
-        """How many tokens the prompt has, by the provider's own count. Takes what `stream` takes.
+    ) -> TokenCount:
+        """How many tokens the prompt has. Takes what `stream` takes.
+
+        By the provider's own count where it has one (Anthropic, Gemini, Bedrock), else an estimate
+        that says so.
 
         Raises:
-            UnsupportedFeatureError: the provider does not count.
-            AisopodError: any other of the tree in `aisopod.errors`.
+            AisopodError: any of the tree in `aisopod.errors`.
         """
         [first, *_], request = self._asked(
             model, prompt, messages=messages, system=system, **fields

@@ -1,8 +1,10 @@
 """Token counts, in one convention for all providers."""
 
+from typing import Literal
+
 import msgspec
 
-__all__ = ["TokenUsage"]
+__all__ = ["TokenCount", "TokenUsage"]
 
 
 class TokenUsage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -38,3 +40,18 @@ class TokenUsage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
             cache_write_tokens=self.cache_write_tokens + other.cache_write_tokens,
             reasoning_tokens=self.reasoning_tokens + other.reasoning_tokens,
         )
+
+
+class TokenCount(msgspec.Struct, frozen=True, kw_only=True):
+    """How many tokens a prompt has, before it is sent.
+
+    Attributes:
+        tokens: how many.
+        quality: `exact` where the provider counted, else `estimated`.
+        method: who counted: `provider`; `tiktoken`, the texts by OpenAI's own vocabulary; or
+            `length`, from the texts' length.
+    """
+
+    tokens: int
+    quality: Literal["exact", "estimated"]
+    method: Literal["provider", "tiktoken", "length"]
