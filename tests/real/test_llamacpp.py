@@ -187,3 +187,16 @@ async def test_listing_and_health(server: Server) -> None:
     async with AsyncClient(server.config) as client:
         assert [model.id for model in await client.list_models("llamacpp")]
         assert (await client.health_check("llamacpp")).ok
+
+
+async def test_an_estimate_is_near_what_a_real_tokenizer_counts(server: Server) -> None:
+    """The vocabulary is Gemma's; English prose and code."""
+    root = Path(__file__).resolve().parents[2]
+    async with AsyncClient(server.config) as client:
+        for name in ("README.md", "src/aisopod/errors.py"):
+            text = (root / name).read_text()[:1200]
+            told = await client.count_tokens("llamacpp/gemma", text)
+            answer = await client.complete("llamacpp/gemma", text, max_tokens=1)
+            assert told.quality == "estimated"
+            assert answer.usage is not None
+            assert 0.6 < told.tokens / answer.usage.input_tokens < 1.5
