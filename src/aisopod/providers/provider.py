@@ -176,6 +176,7 @@ class Provider:
         return msgspec.structs.replace(
             model,
             capabilities=model.capabilities or detail.capabilities,
+            lacks=model.lacks or detail.lacks,
             context_window=model.context_window or detail.context_window,
         )
 

@@ -127,7 +127,9 @@ def test_both_listings_are_joined() -> None:
         "arn:profile/app",
     }  # fmt: skip
     assert joined["us.v.profile"].capabilities == frozenset({"completion", "vision", "streaming"})
+    assert joined["us.v.profile"].lacks == frozenset({"audio", "video"})
     assert joined["us.v.unknown"].capabilities is None
+    assert joined["us.v.unknown"].lacks == frozenset()
     assert joined["us.v.old"].lifecycle == "deprecated"
 
 
