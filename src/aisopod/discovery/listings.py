@@ -9,13 +9,13 @@ from pathlib import Path
 
 import msgspec
 
-from aisopod.catalogue.cache import Listing, ListingCache
+from aisopod.discovery.cache import Listing, ListingCache
 from aisopod.errors import AisopodError, TotalTimeoutError
 from aisopod.types import ModelInfo
 
 __all__ = ["Discovery", "Found"]
 
-log = logging.getLogger("aisopod.catalogue")
+log = logging.getLogger("aisopod.discovery")
 
 TTL_SECONDS = 24 * 3600.0
 DEADLINE_SECONDS = 15.0

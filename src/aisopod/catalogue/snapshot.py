@@ -1,0 +1,106 @@
+"""The list of models that comes with aisopod, read from its file when somebody first asks.
+
+scripts/build_catalogue.py makes the file.
+"""
+
+from functools import cache
+from importlib.resources import files
+
+import msgspec
+
+from aisopod.catalogue.facts import Facts, ModelFacts, Source, sourced
+from aisopod.catalogue.ids import Key, is_regional, keys
+from aisopod.catalogue.prices import Price, times
+
+__all__ = ["Row", "Snapshot", "load", "rows_of", "stored_facts"]
+
+# Whose models a provider offers under the vendor's own names and prices.
+_TABLES: dict[str, tuple[str, ...]] = {
+    "anthropic": ("anthropic",),
+    "azure": ("openai",),
+    "bedrock": ("bedrock",),
+    "bedrock-anthropic": ("bedrock",),
+    "gemini": ("gemini",),
+    "openai": ("openai",),
+    "vertex": ("gemini", "anthropic"),
+}
+
+
+class Row(msgspec.Struct, frozen=True):
+    """One model.
+
+    Attributes:
+        given: key of a source -> what it says.
+        id: the name to ask for; None where it is the one that the row stands under.
+    """
+
+    given: dict[str, Facts]
+    id: str | None = None
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """The file.
+
+    Attributes:
+        sources: key of a source -> its name and date.
+        models: provider -> canonical name -> the model.
+    """
+
+    sources: dict[str, Source]
+    models: dict[str, dict[str, Row]]
+
+
+@cache
+def load() -> Snapshot:
+    """The snapshot, read and checked once."""
+    data = files(__package__).joinpath("snapshot.json").read_bytes()
+    return msgspec.json.decode(data, type=Snapshot)
+
+
+def rows_of(provider: str) -> dict[str, Row]:
+    """Canonical name -> row, of every model that the provider is known to offer."""
+    models = load().models
+    return {name: row for table in _TABLES.get(provider, ()) for name, row in models[table].items()}
+
+
+def stored_facts(provider: str, model: str) -> list[ModelFacts]:
+    """What the snapshot says, in layers: the most specific name first, then by source."""
+    models = load().models
+    tables = [models[table] for table in _TABLES.get(provider, ())]
+    return [
+        layer
+        for key in keys(model)
+        for table in tables
+        if (row := table.get(key.id))
+        for layer in _layers(provider, model, key, row)
+    ]
+
+
+def _layers(provider: str, model: str, key: Key, row: Row) -> list[ModelFacts]:
+    sources = load().sources
+    return [
+        sourced(provider, model, _of(model, key, facts, sources[name]), sources[name])
+        for name, facts in row.given.items()
+    ]
+
+
+def _of(model: str, key: Key, facts: Facts, source: Source) -> Facts:
+    """The facts of a row as they hold for the model that was found by this key."""
+    if not key.same_price:
+        return msgspec.structs.replace(
+            facts, price=None, display_name=None, lifecycle=None, released=None
+        )
+    if facts.price is None:
+        return facts
+    return msgspec.structs.replace(facts, price=_price(model, facts.price, source))
+
+
+def _price(model: str, price: Price, source: Source) -> Price:
+    if price.regional_multiplier is not None:
+        factor = price.regional_multiplier if is_regional(model) else None
+        price = (
+            times(price, factor)
+            if factor
+            else msgspec.structs.replace(price, regional_multiplier=None)
+        )
+    return msgspec.structs.replace(price, source=source.name, as_of=source.as_of)
