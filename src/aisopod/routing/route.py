@@ -158,7 +158,7 @@ class Route:
         except AisopodError:
             raise
         except BaseException:
-            self.left(None)
+            self.left(self._reported())
             raise
         self._answered(option, held)
         return Opened(held, chunks)
@@ -217,8 +217,7 @@ class Route:
 
     def _failed(self, option: Option, error: AisopodError) -> None:
         """Note the failure and see who is left; raises when it is no use to go on."""
-        usage = next((c.usage for c in reversed(self._held_back) if c.usage is not None), None)
-        attempt = self._close("failed", error, usage)
+        attempt = self._close("failed", error, self._reported())
         action = self._mark_failed(option, error)
         self._errors.append(error)
         self._told(error)
@@ -234,6 +233,12 @@ class Route:
                 self._turns.exclude(option, candidate=True)
         elif not self._turns.is_out(option):
             self._turns.exclude(option, candidate=False)
+
+    def _reported(self) -> TokenUsage | None:
+        """What was told of an answer that came to nothing: providers bill its prompt all the same."""
+        told = (chunk.usage for chunk in reversed(self._held_back) if chunk.usage is not None)
+        usage = next(told, None)
+        return usage.unfinished() if usage is not None else None
 
     def _mark_failed(self, option: Option, error: AisopodError) -> str:
         verdict = self._recorder.failed(

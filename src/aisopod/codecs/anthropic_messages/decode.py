@@ -322,6 +322,8 @@ class MessagesDecoder:
         metadata = {**(_told(rest) or {}), **(_told(delta, _READ_OF_ENDING) or {})}
         if self._usage:
             metadata["usage"] = dict(self._usage)
+            if hidden := _uncounted(self._usage):
+                warnings = [*(warnings or ()), hidden]
         return self._chunk(
             MessageDelta(refusal=_refusal(ending)),
             finish_reason=finish,
@@ -352,6 +354,7 @@ _KNOWN = frozenset(
         "ping",
     }
 )
+_LEFT_OUT = frozenset({"compaction", "advisor_message"})
 _SPLICED = ResponseWarning(
     rule="spliced_message",
     message="a second message began inside the stream: what was open before it is incomplete",
@@ -394,13 +397,36 @@ def _usage(told: dict[str, Any]) -> TokenUsage:
     usage = msgspec.convert(told, Usage)
     read = usage.cache_read_input_tokens or 0
     write = usage.cache_creation_input_tokens or 0
-    details = usage.output_tokens_details
+    kept, details = usage.cache_creation, usage.output_tokens_details
     return TokenUsage(
         input_tokens=(usage.input_tokens or 0) + read + write,
         output_tokens=usage.output_tokens or 0,
         cache_read_tokens=read,
         cache_write_tokens=write,
+        cache_write_1h_tokens=(kept.ephemeral_1h_input_tokens if kept else None) or 0,
         reasoning_tokens=(details.thinking_tokens if details else None) or 0,
+    )
+
+
+def _uncounted(told: dict[str, Any]) -> ResponseWarning | None:
+    """Calls that the service made for the answer, and bills, but leaves out of its counts.
+
+    https://platform.claude.com/docs/en/build-with-claude/compaction#understanding-usage: only the
+    iterations of type `message` are in the counts at the top.
+    """
+    calls = msgspec.convert(told, Usage).iterations or ()
+    others = [call for call in calls if call.type in _LEFT_OUT]
+    if not others:
+        return None
+    tokens = ", ".join(
+        f"{call.type} {_usage(msgspec.to_builtins(call)).input_tokens} in, "
+        f"{call.output_tokens or 0} out"
+        for call in others
+    )
+    return ResponseWarning(
+        rule="usage_uncounted",
+        message=f"the service made further calls, which usage leaves out: {tokens} "
+        '(metadata["usage"]["iterations"])',
     )
 
 

@@ -114,6 +114,20 @@ class _OutputDetails(msgspec.Struct):
     thinking_tokens: int | None = None
 
 
+class _CacheCreation(msgspec.Struct):
+    ephemeral_1h_input_tokens: int | None = None
+
+
+class Iteration(msgspec.Struct):
+    """One of several calls that the service made for an answer."""
+
+    type: str | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cache_read_input_tokens: int | None = None
+    cache_creation_input_tokens: int | None = None
+
+
 class Usage(msgspec.Struct):
     """Token counts; any of them may be null."""
 
@@ -121,7 +135,9 @@ class Usage(msgspec.Struct):
     output_tokens: int | None = None
     cache_read_input_tokens: int | None = None
     cache_creation_input_tokens: int | None = None
+    cache_creation: _CacheCreation | None = None
     output_tokens_details: _OutputDetails | None = None
+    iterations: list[Iteration] | None = None
 
 
 class CitationsDelta(msgspec.Struct):

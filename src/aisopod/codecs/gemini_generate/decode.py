@@ -12,7 +12,7 @@ import msgspec
 from aisopod.codecs.codec import TOOL_CALL_CUT, UNREADABLE, Target
 from aisopod.codecs.gemini_generate.calls import Calls
 from aisopod.codecs.gemini_generate.errors import blocked_error, decode_error
-from aisopod.codecs.gemini_generate.schema import Blob, Candidate, Piece, Response, Usage
+from aisopod.codecs.gemini_generate.schema import Blob, Candidate, Modality, Piece, Response, Usage
 from aisopod.codecs.gemini_generate.schema import Part as WirePart
 from aisopod.errors import ContentFilterError, ProtocolError, ProviderError, StreamInterruptedError
 from aisopod.types import (
@@ -279,13 +279,27 @@ def _image(blob: Blob, signature: str | None, provider: str, frame: bytes) -> Im
 
 
 def _usage(told: Usage) -> TokenUsage:
-    """Thoughts are part of the output, and what the service's tools read part of the input."""
+    """Thoughts are part of the output, and what the service's tools read part of the input.
+
+    https://ai.google.dev/api/generate-content#UsageMetadata
+    """
     return TokenUsage(
         input_tokens=told.promptTokenCount + told.toolUsePromptTokenCount,
         output_tokens=told.candidatesTokenCount + told.thoughtsTokenCount,
         cache_read_tokens=told.cachedContentTokenCount,
         reasoning_tokens=told.thoughtsTokenCount,
+        input_audio_tokens=_audio(told.promptTokensDetails)
+        + _audio(told.toolUsePromptTokensDetails),
+        output_audio_tokens=_audio(told.candidatesTokensDetails),
     )
+
+
+def _audio(details: list[Modality] | None) -> int:
+    count = 0
+    for one in details or ():
+        if one.modality == "AUDIO":
+            count += one.tokenCount
+    return count
 
 
 def _metadata(whole: dict[str, Any], raw: dict[str, Any]) -> dict[str, Any] | None:

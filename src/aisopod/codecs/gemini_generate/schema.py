@@ -7,7 +7,17 @@ from typing import Any
 
 import msgspec
 
-__all__ = ["Blob", "Candidate", "Content", "FunctionCall", "Part", "Piece", "Response", "Usage"]
+__all__ = [
+    "Blob",
+    "Candidate",
+    "Content",
+    "FunctionCall",
+    "Modality",
+    "Part",
+    "Piece",
+    "Response",
+    "Usage",
+]
 
 
 class FunctionCall(msgspec.Struct, gc=False):
@@ -51,6 +61,13 @@ class Candidate(msgspec.Struct, gc=False):
     index: int = 0
 
 
+class Modality(msgspec.Struct, gc=False):
+    """Tokens of one kind of content."""
+
+    modality: str = ""
+    tokenCount: int = 0  # noqa: N815
+
+
 class Usage(msgspec.Struct, gc=False):
     """Token counts so far: each replaces the one before."""
 
@@ -59,6 +76,9 @@ class Usage(msgspec.Struct, gc=False):
     candidatesTokenCount: int = 0  # noqa: N815
     thoughtsTokenCount: int = 0  # noqa: N815
     toolUsePromptTokenCount: int = 0  # noqa: N815
+    promptTokensDetails: list[Modality] | None = None  # noqa: N815
+    toolUsePromptTokensDetails: list[Modality] | None = None  # noqa: N815
+    candidatesTokensDetails: list[Modality] | None = None  # noqa: N815
 
 
 class Response(msgspec.Struct, gc=False):

@@ -12,7 +12,16 @@ from aisopod.codecs.codec import UNREADABLE, Target
 from aisopod.codecs.openai_chat.errors import decode_error, is_failure
 from aisopod.codecs.openai_chat.lenient import parse, read_leniently
 from aisopod.codecs.openai_chat.pieces import CallTracker, Keeper, reasoning_text
-from aisopod.codecs.openai_chat.schema import CallPiece, Choice, Chunk, Delta, PlainChunk, Usage
+from aisopod.codecs.openai_chat.schema import (
+    CallPiece,
+    Choice,
+    Chunk,
+    CompletionDetails,
+    Delta,
+    PlainChunk,
+    PromptDetails,
+    Usage,
+)
 from aisopod.errors import ProtocolError, StreamInterruptedError
 from aisopod.types import (
     ChatCompletionChunk,
@@ -183,7 +192,7 @@ class ChatDecoder:
             delta=message,
             finish_reason=finish,
             raw_finish_reason=choice.finish_reason or None,
-            usage=None if usage is None else _usage(usage),
+            usage=_usage(usage),
             logprobs=logprobs,
             metadata=metadata or None,
             warnings=warnings or None,
@@ -282,7 +291,7 @@ class ChatDecoder:
             chunks[-1],
             finish_reason=self._reason(),
             raw_finish_reason=self._raw,
-            usage=None if usage is None else _usage(usage),
+            usage=_usage(usage),
             logprobs=_logprobs(choice),
             metadata=self._whole_metadata(body),
             warnings=warnings or None,
@@ -389,21 +398,33 @@ def _logprobs(choice: Choice) -> list[Any] | None:
     return choice.logprobs.content or choice.logprobs.refusal or None
 
 
-def _usage(usage: Usage) -> TokenUsage:
-    """Counts in the one convention: input with cached tokens, output with reasoning."""
-    prompt, details = usage.prompt_tokens or 0, usage.prompt_tokens_details
-    output = usage.completion_tokens or 0
-    after = usage.completion_tokens_details
-    reasoning = (after.reasoning_tokens or 0) if after else 0
+_NO_PROMPT_DETAILS = PromptDetails()
+_NO_COMPLETION_DETAILS = CompletionDetails()
+
+
+def _usage(usage: Usage | None) -> TokenUsage | None:
+    """Counts in the one convention: input with cached tokens, output with reasoning.
+
+    https://platform.openai.com/docs/api-reference/chat/object#chat/object-usage
+    """
+    if usage is None or (usage.prompt_tokens is None and usage.completion_tokens is None):
+        return None
+    is_whole = usage.prompt_tokens is not None and usage.completion_tokens is not None
+    prompt, output = usage.prompt_tokens or 0, usage.completion_tokens or 0
+    before = usage.prompt_tokens_details or _NO_PROMPT_DETAILS
+    after = usage.completion_tokens_details or _NO_COMPLETION_DETAILS
+    reasoning = after.reasoning_tokens or 0
     if reasoning and usage.total_tokens == prompt + output + reasoning:
         output += reasoning  # xAI counts reasoning beside the answer; its total tells
-    cached = (details.cached_tokens or 0) if details else 0
     return TokenUsage(
         input_tokens=prompt,
         output_tokens=output,
-        cache_read_tokens=cached or usage.prompt_cache_hit_tokens or 0,
-        cache_write_tokens=(details.cache_write_tokens or 0) if details else 0,
+        cache_read_tokens=before.cached_tokens or usage.prompt_cache_hit_tokens or 0,
+        cache_write_tokens=before.cache_write_tokens or 0,
         reasoning_tokens=reasoning,
+        input_audio_tokens=before.audio_tokens or 0,
+        output_audio_tokens=after.audio_tokens or 0,
+        quality="exact" if is_whole else "partial",
     )
 
 
