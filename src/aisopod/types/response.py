@@ -251,6 +251,10 @@ class Fold:
             return self._usage
         return self._usage.unfinished()
 
+    def count(self, usage: TokenUsage) -> None:
+        """Tokens that were told beside the chunks, such as with a failure."""
+        self._usage = usage
+
     def result(self, *, response_type: Any = None) -> ChatCompletion:  # noqa: ANN401
         """The response as far as it has come."""
         parts = list(self._parts)

@@ -19,6 +19,7 @@ __all__ = [
     "Delta",
     "Ending",
     "Event",
+    "Iteration",
     "MessageDeltaEvent",
     "MessageHead",
     "MessageStart",
@@ -137,7 +138,6 @@ class Usage(msgspec.Struct):
     cache_creation_input_tokens: int | None = None
     cache_creation: _CacheCreation | None = None
     output_tokens_details: _OutputDetails | None = None
-    iterations: list[Iteration] | None = None
 
 
 class CitationsDelta(msgspec.Struct):

@@ -11,6 +11,7 @@ __all__ = [
     "Blob",
     "Candidate",
     "Content",
+    "DetailedUsage",
     "FunctionCall",
     "Modality",
     "Part",
@@ -76,6 +77,11 @@ class Usage(msgspec.Struct, gc=False):
     candidatesTokenCount: int = 0  # noqa: N815
     thoughtsTokenCount: int = 0  # noqa: N815
     toolUsePromptTokenCount: int = 0  # noqa: N815
+
+
+class DetailedUsage(Usage):
+    """The same, with counts by kind of content; not read of every piece of text."""
+
     promptTokensDetails: list[Modality] | None = None  # noqa: N815
     toolUsePromptTokensDetails: list[Modality] | None = None  # noqa: N815
     candidatesTokensDetails: list[Modality] | None = None  # noqa: N815
@@ -85,7 +91,7 @@ class Response(msgspec.Struct, gc=False):
     """One event of a stream, or a plain answer."""
 
     candidates: list[Candidate] | None = None
-    usageMetadata: Usage | None = None  # noqa: N815
+    usageMetadata: DetailedUsage | None = None  # noqa: N815
     modelVersion: str = ""  # noqa: N815
     responseId: str = ""  # noqa: N815
     promptFeedback: Any = None  # noqa: N815

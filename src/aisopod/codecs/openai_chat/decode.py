@@ -16,12 +16,10 @@ from aisopod.codecs.openai_chat.schema import (
     CallPiece,
     Choice,
     Chunk,
-    CompletionDetails,
     Delta,
     PlainChunk,
-    PromptDetails,
-    Usage,
 )
+from aisopod.codecs.openai_chat.usage import usage_of
 from aisopod.errors import ProtocolError, StreamInterruptedError
 from aisopod.types import (
     ChatCompletionChunk,
@@ -30,7 +28,7 @@ from aisopod.types import (
     OpaquePart,
     Part,
     ResponseWarning,
-    TokenUsage,
+    fold,
 )
 
 __all__ = ["ChatDecoder", "decode"]
@@ -146,7 +144,7 @@ class ChatDecoder:
                             content=content or None,  # type: ignore[arg-type]  # _is_plain saw it
                             thinking=thinking or None,
                         ),
-                        usage=None if chunk.usage is None else _usage(chunk.usage),
+                        usage=None if chunk.usage is None else usage_of(chunk.usage),
                     )
                 if chunk.usage is None:
                     return None
@@ -192,7 +190,7 @@ class ChatDecoder:
             delta=message,
             finish_reason=finish,
             raw_finish_reason=choice.finish_reason or None,
-            usage=_usage(usage),
+            usage=usage_of(usage),
             logprobs=logprobs,
             metadata=metadata or None,
             warnings=warnings or None,
@@ -291,7 +289,7 @@ class ChatDecoder:
             chunks[-1],
             finish_reason=self._reason(),
             raw_finish_reason=self._raw,
-            usage=_usage(usage),
+            usage=usage_of(usage),
             logprobs=_logprobs(choice),
             metadata=self._whole_metadata(body),
             warnings=warnings or None,
@@ -356,7 +354,14 @@ def _answer(chunk: Chunk) -> Choice:
 def _raise_failure(chunk: Chunk, frame: bytes) -> None:
     """Raise the error that a frame holds, beside other keys or in place of an answer."""
     if chunk.error or (not chunk.choices and chunk.usage is None and is_failure(parse(frame))):
-        raise decode_error(None, {}, frame)
+        error = decode_error(None, {}, frame)
+        if (usage := usage_of(chunk.usage)) is not None:
+            # OpenRouter counts and bills what was generated before the failure.
+            told = ChatCompletionChunk(
+                id=chunk.id or "", model=chunk.model or "", delta=MessageDelta(), usage=usage
+            )
+            error.partial = fold([told])
+        raise error
 
 
 def _texts(delta: Delta, provider: str) -> tuple[str, str, list[Part]]:
@@ -396,36 +401,6 @@ def _logprobs(choice: Choice) -> list[Any] | None:
     if choice.logprobs is None:
         return None
     return choice.logprobs.content or choice.logprobs.refusal or None
-
-
-_NO_PROMPT_DETAILS = PromptDetails()
-_NO_COMPLETION_DETAILS = CompletionDetails()
-
-
-def _usage(usage: Usage | None) -> TokenUsage | None:
-    """Counts in the one convention: input with cached tokens, output with reasoning.
-
-    https://platform.openai.com/docs/api-reference/chat/object#chat/object-usage
-    """
-    if usage is None or (usage.prompt_tokens is None and usage.completion_tokens is None):
-        return None
-    is_whole = usage.prompt_tokens is not None and usage.completion_tokens is not None
-    prompt, output = usage.prompt_tokens or 0, usage.completion_tokens or 0
-    before = usage.prompt_tokens_details or _NO_PROMPT_DETAILS
-    after = usage.completion_tokens_details or _NO_COMPLETION_DETAILS
-    reasoning = after.reasoning_tokens or 0
-    if reasoning and usage.total_tokens == prompt + output + reasoning:
-        output += reasoning  # xAI counts reasoning beside the answer; its total tells
-    return TokenUsage(
-        input_tokens=prompt,
-        output_tokens=output,
-        cache_read_tokens=before.cached_tokens or usage.prompt_cache_hit_tokens or 0,
-        cache_write_tokens=before.cache_write_tokens or 0,
-        reasoning_tokens=reasoning,
-        input_audio_tokens=before.audio_tokens or 0,
-        output_audio_tokens=after.audio_tokens or 0,
-        quality="exact" if is_whole else "partial",
-    )
 
 
 def _metadata(frame: bytes) -> dict[str, Any]:
