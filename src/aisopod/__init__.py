@@ -53,7 +53,7 @@ _HOMES = {
         "OpaqueTool", "Part", "ProfileState", "ProviderHealth", "PullProgress", "RateLimit", "Reasoning",
         "ResponseInfo", "ResponseWarning", "Role", "Secret", "TextPart", "ThinkingPart",
         "Timeouts", "TokenCount", "TokenUsage", "Tool", "ToolCall", "ToolCallDelta", "ToolChoice",
-        "ToolChoiceMode", "fold", "sniff_media_type",
+        "ToolChoiceMode", "UsageQuality", "fold", "sniff_media_type",
     ),
 }  # fmt: skip
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

@@ -159,7 +159,7 @@ class Route:
         except AisopodError:
             raise
         except BaseException:
-            self.left(None)
+            self.left(self._reported())
             raise
         self._answered(option, held)
         return Opened(held, chunks)
@@ -224,8 +224,7 @@ class Route:
 
     def _failed(self, option: Option, error: AisopodError) -> None:
         """Note the failure and see who is left; raises when it is no use to go on."""
-        usage = next((c.usage for c in reversed(self._held_back) if c.usage is not None), None)
-        attempt = self._close("failed", error, usage)
+        attempt = self._close("failed", error, self._reported(error))
         action = self._mark_failed(option, error)
         self._errors.append(error)
         self._told(error)
@@ -241,6 +240,14 @@ class Route:
                 self._turns.exclude(option, candidate=True)
         elif not self._turns.is_out(option):
             self._turns.exclude(option, candidate=False)
+
+    def _reported(self, error: AisopodError | None = None) -> TokenUsage | None:
+        """What was told of an answer that came to nothing: providers bill its prompt all the same."""
+        if error is not None and error.partial is not None and error.partial.usage is not None:
+            return error.partial.usage.unfinished()
+        told = (chunk.usage for chunk in reversed(self._held_back) if chunk.usage is not None)
+        usage = next(told, None)
+        return usage.unfinished() if usage is not None else None
 
     def _mark_failed(self, option: Option, error: AisopodError) -> str:
         verdict = self._recorder.failed(

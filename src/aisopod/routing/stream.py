@@ -82,6 +82,8 @@ class Stream:
                     await close()
             route.ended(self._fold.usage)
         except AisopodError as error:
+            if error.partial is not None and error.partial.usage is not None:
+                self._fold.count(error.partial.usage)
             route.broke(error, self._fold.usage)
             error.partial = self.response
             raise

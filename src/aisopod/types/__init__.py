@@ -32,7 +32,7 @@ from aisopod.types.request import (
 from aisopod.types.response import ChatCompletion, Fold, fold
 from aisopod.types.secret import Secret
 from aisopod.types.tools import OpaqueTool, Tool, ToolChoice, ToolChoiceMode
-from aisopod.types.usage import TokenCount, TokenUsage
+from aisopod.types.usage import TokenCount, TokenUsage, UsageQuality
 
 __all__ = [
     "Attempt",
@@ -75,6 +75,7 @@ __all__ = [
     "ToolCallDelta",
     "ToolChoice",
     "ToolChoiceMode",
+    "UsageQuality",
     "fold",
     "sniff_media_type",
 ]
