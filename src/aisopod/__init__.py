@@ -9,13 +9,17 @@ __version__ = "0.1.0"
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
+    from aisopod.catalogue import ModelFacts as ModelFacts
     from aisopod.client import AsyncClient as AsyncClient
     from aisopod.client import Stream as Stream
     from aisopod.client import get_provider as get_provider
+    from aisopod.config import CatalogueConfig as CatalogueConfig
     from aisopod.config import Config as Config
     from aisopod.config import CooldownConfig as CooldownConfig
     from aisopod.config import FailoverConfig as FailoverConfig
+    from aisopod.config import ModelConfig as ModelConfig
     from aisopod.config import NetworkConfig as NetworkConfig
+    from aisopod.config import PriceConfig as PriceConfig
     from aisopod.config import ProfileConfig as ProfileConfig
     from aisopod.config import ProviderConfig as ProviderConfig
     from aisopod.config import Rule as Rule
@@ -30,8 +34,10 @@ if TYPE_CHECKING:
 # Where each name lives; checked against the modules' own __all__ by the tests.
 _HOMES = {
     "aisopod.client": ("AsyncClient", "Stream", "get_provider"),
+    "aisopod.catalogue": ("ModelFacts",),
     "aisopod.config": (
-        "Config", "CooldownConfig", "FailoverConfig", "NetworkConfig", "ProfileConfig",
+        "CatalogueConfig", "Config", "CooldownConfig", "FailoverConfig", "ModelConfig",
+        "NetworkConfig", "PriceConfig", "ProfileConfig",
         "ProviderConfig", "Rule", "TimeoutConfig", "load_config",
     ),
     "aisopod.errors": (

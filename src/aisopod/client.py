@@ -1,6 +1,6 @@
 """The client: joins configuration, providers and transport. The composition root."""
 
-import logging
+import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from types import TracebackType
@@ -9,7 +9,9 @@ from typing import Any, Self, cast
 import msgspec
 
 from aisopod import config as configuration
+from aisopod.catalogue import ModelFacts
 from aisopod.config import Config, FailoverConfig, Profile
+from aisopod.discovery import Found
 from aisopod.errors import AisopodError, UnsupportedFeatureError
 from aisopod.normalise import build_request, validate
 from aisopod.providers.host import Credential, Host
@@ -18,6 +20,7 @@ from aisopod.providers.provider import Provider
 from aisopod.routing import (
     Candidate,
     Hooks,
+    ModelList,
     Pool,
     Recorder,
     Route,
@@ -25,12 +28,15 @@ from aisopod.routing import (
     Stream,
     WaitingRooms,
     Wishes,
+    build_directory,
     build_provider,
     build_transport,
+    by_family,
     chain_of,
     check,
     check_chain,
     find_host,
+    listed,
     reset,
     standings,
     usable_providers,
@@ -54,8 +60,6 @@ from aisopod.types import (
 )
 
 __all__ = ["AsyncClient", "Stream", "get_provider"]
-
-log = logging.getLogger("aisopod")
 
 
 class AsyncClient:
@@ -90,6 +94,8 @@ class AsyncClient:
         self._owns_transport = transport is None
         self._hooks = Hooks(on_attempt, on_failure, on_switch)
         self._shared: Routing | None = None
+        self._families: dict[str, str | None] = {}
+        self._renewing: asyncio.Task[Found] | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -298,25 +304,57 @@ class AsyncClient:
         return await provider.count_tokens(msgspec.structs.replace(request, model=first.model))
 
     async def list_models(self, provider: str | None = None) -> list[ModelInfo]:
-        """The models of one provider, or of every one that the configuration has a way into.
+        """What one provider lists now, or every one that the configuration has a way into.
 
         Raises:
             AisopodError: what the provider's listing raises; with several providers, only when
                 none of them answers. One that fails beside others is logged as a warning.
         """
-        if provider is not None:
-            return await self.provider(provider).list_models()
-        models: list[ModelInfo] = []
-        failures: list[AisopodError] = []
-        for name in self.usable_providers():
-            try:
-                models.extend(await self.provider(name).list_models())
-            except AisopodError as error:
-                log.warning("%s gave no listing: %s", name, error)
-                failures.append(error)
-        if failures and not models:
-            raise failures[0]
+        names = [provider] if provider is not None else self.usable_providers()
+        found = await self._routing().directory.discovery.refresh(names)
+        models = [
+            model
+            for name in names
+            if name not in found.problems
+            for model in found.listings[name].models
+        ]
+        if found.problems and len(found.problems) == len(names):
+            raise next(iter(found.problems.values()))
         return models
+
+    async def models(self, provider: str | None = None, *, refresh: bool = False) -> ModelList:
+        """Models with what is known of them: one provider's, or of all that there is a way into.
+
+        Listings are kept on disk. A stale one serves while it is renewed behind it; a provider
+        that cannot be asked is told in `problems` and has its last listing, or what the catalogue
+        knows.
+
+        Args:
+            provider: id of the provider.
+            refresh: ask the providers now.
+        """
+        names = [provider] if provider is not None else self.usable_providers()
+        directory = self._routing().directory
+        ask = directory.discovery.refresh if refresh else directory.discovery.find
+        found = await ask(names)
+        if found.stale and not refresh and self._renewing is None:
+            self._renewing = asyncio.create_task(directory.discovery.refresh(found.stale))
+        return listed(directory, names, found)
+
+    def known_models(self, provider: str | None = None) -> ModelList:
+        """As `models`, from what is at hand; asks nobody."""
+        names = [provider] if provider is not None else self.usable_providers()
+        directory = self._routing().directory
+        return listed(directory, names, directory.discovery.known(names))
+
+    def model(self, name: str) -> ModelFacts:
+        """What is known of `provider/model` or an alias, each fact with its source; asks nobody.
+
+        Raises:
+            UnknownModelError: the name is neither.
+        """
+        [(provider, model), *_] = self._chain([name])
+        return self._routing().directory.facts(provider, model)
 
     async def show_model(self, model: str) -> ModelInfo:
         """What the provider tells of `provider/model`.
@@ -358,6 +396,10 @@ class AsyncClient:
         """Close every connection, and write what is to be remembered."""
         transport, self._transport = self._transport, None
         shared, self._shared = self._shared, None
+        renewing, self._renewing = self._renewing, None
+        if renewing is not None:
+            renewing.cancel()
+            await asyncio.wait([renewing])
         if shared is not None:
             await shared.state.close()
         if transport is not None and self._owns_transport:
@@ -367,7 +409,10 @@ class AsyncClient:
         if self._shared is None:
             state = SharedState(open_store(self.config.state, configuration.state_folder()))
             pool = Pool(self.config, self._shared_transport, self._timeouts)
-            self._shared = Routing(pool, state, Recorder(state), WaitingRooms(), self._hooks)
+            directory = build_directory(self.config, pool, self._list)
+            self._shared = Routing(
+                pool, state, Recorder(state), WaitingRooms(), self._hooks, directory
+            )
         return self._shared
 
     def _shared_transport(self) -> Transport:
@@ -394,7 +439,16 @@ class AsyncClient:
 
     def _chain(self, names: Sequence[str]) -> tuple[Candidate, ...]:
         default = self.config.default_model
-        return chain_of(names or ([default] if default else []), self.config.aliases)
+        names = names or ([default] if default else [])
+        return chain_of(names, self.config.aliases, self._newest)
+
+    def _newest(self, family: str) -> str | None:
+        if family not in self._families:
+            self._families[family] = by_family(family, self.config)
+        return self._families[family]
+
+    async def _list(self, provider: str) -> list[ModelInfo]:
+        return await self.provider(provider).list_models()
 
     def _wishes(
         self,
@@ -410,6 +464,7 @@ class AsyncClient:
             base_url=base_url,
             session=session,
             profile=profile,
+            check=self.config.catalogue.check,
         )
 
     def _started(

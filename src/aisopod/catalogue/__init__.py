@@ -4,7 +4,7 @@ Everything unknown is None, and every fact has a source and a date. Nothing is r
 first question.
 """
 
-from aisopod.catalogue.aliases import aliases, newest
+from aisopod.catalogue.aliases import ALIASES, aliases, newest
 from aisopod.catalogue.facts import (
     Difference,
     Facts,
@@ -17,8 +17,10 @@ from aisopod.catalogue.facts import (
 from aisopod.catalogue.ids import canonical
 from aisopod.catalogue.lookup import facts_for, nearest
 from aisopod.catalogue.prices import Price, Tier, cost_of
+from aisopod.catalogue.snapshot import offered
 
 __all__ = [
+    "ALIASES",
     "Difference",
     "Facts",
     "ModelFacts",
@@ -33,5 +35,6 @@ __all__ = [
     "merge",
     "nearest",
     "newest",
+    "offered",
     "sourced",
 ]

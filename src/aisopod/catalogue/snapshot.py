@@ -12,7 +12,7 @@ from aisopod.catalogue.facts import Facts, ModelFacts, Source, sourced
 from aisopod.catalogue.ids import Key, is_regional, keys
 from aisopod.catalogue.prices import Price, times
 
-__all__ = ["Row", "Snapshot", "load", "rows_of", "stored_facts"]
+__all__ = ["Row", "Snapshot", "load", "offered", "rows_of", "stored_facts"]
 
 # Whose models a provider offers under the vendor's own names and prices.
 _TABLES: dict[str, tuple[str, ...]] = {
@@ -61,6 +61,11 @@ def rows_of(provider: str) -> dict[str, Row]:
     """Canonical name -> row, of every model that the provider is known to offer."""
     models = load().models
     return {name: row for table in _TABLES.get(provider, ()) for name, row in models[table].items()}
+
+
+def offered(provider: str) -> list[str]:
+    """Names of every model that the provider is known to offer."""
+    return sorted(row.id or name for name, row in rows_of(provider).items())
 
 
 def stored_facts(provider: str, model: str) -> list[ModelFacts]:

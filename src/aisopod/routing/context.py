@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from aisopod.config import FailoverConfig
+from aisopod.discovery import Directory
 from aisopod.errors import AisopodError
 from aisopod.routing.pool import Pool
 from aisopod.routing.recorder import Recorder
@@ -36,6 +37,7 @@ class Routing(NamedTuple):
     recorder: Recorder
     rooms: WaitingRooms
     hooks: Hooks
+    directory: Directory
 
 
 class Wishes(NamedTuple):
@@ -47,6 +49,7 @@ class Wishes(NamedTuple):
         base_url: where the provider answers.
         session: id of the conversation, which stays with its profile.
         profile: id of the only profile of its provider that may be used.
+        check: whether it is held to what is known of the models.
     """
 
     failover: FailoverConfig
@@ -54,3 +57,4 @@ class Wishes(NamedTuple):
     base_url: str | None = None
     session: str | None = None
     profile: str | None = None
+    check: bool = True

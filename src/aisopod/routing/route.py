@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import msgspec
@@ -18,6 +19,7 @@ from aisopod.policy.selection import Option
 from aisopod.providers.provider import Provider
 from aisopod.routing.candidates import Candidate
 from aisopod.routing.context import Routing, Wishes
+from aisopod.routing.fit import needs_of, overflow, unfit
 from aisopod.routing.recorder import rule_of
 from aisopod.routing.refusal import considered, exhausted
 from aisopod.routing.turns import Turns
@@ -71,7 +73,7 @@ class Route:
         wishes: Wishes,
     ) -> None:
         self.attempts: list[Attempt] = []
-        self._pool, self._state, self._recorder, _, self._hooks = routing
+        self._pool, self._state, self._recorder, _, self._hooks, self._directory = routing
         self._turns = Turns(routing, chain, wishes)
         self._chain = chain
         self._request = request
@@ -93,6 +95,8 @@ class Route:
         """
         self._began = asyncio.get_running_loop().time()
         await self._turns.begin()
+        if self._wishes.check:
+            await self._check_fit()
         while True:
             if len(self.attempts) >= self._wishes.failover.max_attempts:
                 raise self._exhausted("max_attempts is reached")
@@ -101,6 +105,32 @@ class Route:
                 return await self._attempt(option)
             except AisopodError as error:
                 self._failed(option, error)
+
+    async def _check_fit(self) -> None:
+        """Leave out who is known not to be able to; with nobody left, that is told at the end."""
+        needs = needs_of(self._request)
+        for place, (provider, model) in enumerate(self._chain):
+            facts = self._directory.facts(provider, model)
+            error = unfit(needs, facts) or await overflow(
+                self._request, needs, facts, partial(self._counted, provider, model)
+            )
+            if error is not None:
+                self._errors.append(error)
+                self._turns.exclude_candidate(place)
+        if len(self._chain) == len(self._errors) == 1:
+            raise self._errors[0]
+
+    async def _counted(self, provider: str, model: str) -> int | None:
+        """The prompt's tokens by the provider's own count, if it can be had."""
+        own = self._pool.default(provider, self._wishes.base_url)
+        if not isinstance(own, Provider) or own.host.token_counting is None:
+            return None
+        try:
+            request = msgspec.structs.replace(self._request, model=model)
+            return (await own.count_tokens(request)).tokens
+        except AisopodError as error:
+            log.info("%s/%s: not counted: %s", provider, model, error)
+            return None
 
     def ended(self, usage: TokenUsage | None) -> None:
         """The answer is whole."""

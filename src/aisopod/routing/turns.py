@@ -41,7 +41,7 @@ class Turns:
         self.excluded: set[tuple[int, str]] = set()
         self.waited = 0.0
         self.probe: tuple[str, ...] = ()
-        self._pool, self._state, self._recorder, self._rooms, _ = routing
+        self._pool, self._state, self._recorder, self._rooms, *_ = routing
         self._chain = chain
         self._wishes = wishes
         self._owner = ""
@@ -93,6 +93,11 @@ class Turns:
         """Whether a window keeps it from being asked at once."""
         choice = choose([option], self._state.health, self._state.now())
         return choice.option is None or bool(choice.probe)
+
+    def exclude_candidate(self, place: int) -> None:
+        """Not to be asked for this request, for what it is."""
+        options = [option for option in self._options() if option.candidate == place]
+        self.excluded |= {(place, option.profile) for option in options}
 
     def exclude(self, option: Option, *, candidate: bool) -> None:
         """Not to be asked again for this request: a profile, or its whole candidate."""
