@@ -13,6 +13,7 @@ from aisopod import (
     ProviderConfig,
     Secret,
     StreamInterruptedError,
+    Timeouts,
     TokenUsage,
 )
 from aisopod.codecs import Codec, Target
@@ -21,6 +22,7 @@ from aisopod.codecs.openai_chat import codec as openai
 from aisopod.errors import AisopodError
 from aisopod.simulator import Fault, Reply, Simulator
 from aisopod.types import ChatCompletion, fold
+from support.raw_server import Exchange, serving
 
 MODELS = {
     "anthropic": "claude-opus-4-6",
@@ -156,14 +158,35 @@ async def test_a_left_answer_has_what_was_told(wire: str) -> None:
     check(attempt.usage, EARLY[wire])
 
 
+START = {"input_tokens": 50, "cache_read_input_tokens": 950, "output_tokens": 1}
+
+
+async def begins_and_falls_silent(exchange: Exchange) -> None:
+    """The first event tells the prompt's tokens; no word of the answer follows."""
+    event = {"type": "message_start", "message": {"id": "m", "model": "m", "usage": START}}
+    await exchange.headers()
+    await exchange.chunk(b"data: " + msgspec.json.encode(event) + b"\n\n")
+    await exchange.wait_for_peer_to_leave()
+
+
+def silent_then_good(silent: str, simulator: Simulator) -> AsyncClient:
+    providers = {
+        "anthropic": ProviderConfig(base_url=silent, api_key=Secret("sk-test")),
+        "openai": ProviderConfig(base_url=simulator.url_for("openai"), api_key=Secret("sk-test")),
+    }
+    return AsyncClient(
+        Config(providers=providers, failover=FailoverConfig(max_wait=0), state="memory")
+    )
+
+
 async def test_an_answer_left_before_its_first_word_has_what_was_told() -> None:
-    """The prompt is billed from the first event on."""
-    reply = Reply(content="one two", usage=CACHED, delay=5)
-    async with Simulator([reply]) as simulator, client_of(simulator) as client:
+    async with (
+        serving(begins_and_falls_silent) as server,
+        Simulator() as simulator,
+        silent_then_good(server.url, simulator) as client,
+    ):
         stream = client.stream(model("anthropic"), "hi")
         task = asyncio.create_task(stream.collect())
-        while not stream.response.attempts:
-            await asyncio.sleep(0.01)
         await asyncio.sleep(0.5)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
@@ -173,20 +196,20 @@ async def test_an_answer_left_before_its_first_word_has_what_was_told() -> None:
 
 
 async def test_a_failed_attempt_before_a_good_one_keeps_its_counts() -> None:
-    fault = Fault(kind="drop", after=0)
-    replies = [
-        Reply(content="one two", usage=CACHED, fault=fault),
-        Reply(content="fine", usage=CACHED),
-    ]
-    async with Simulator(replies) as simulator, client_of(simulator) as client:
+    async with (
+        serving(begins_and_falls_silent) as server,
+        Simulator([Reply(content="fine", usage=TOLD["openai"])]) as simulator,
+        silent_then_good(server.url, simulator) as client,
+    ):
         answer = await client.stream(
-            models=[model("anthropic"), model("openai")], prompt="hi"
+            models=[model("anthropic"), model("openai")],
+            prompt="hi",
+            timeouts=Timeouts(first_token=0.4),
         ).collect()
-    assert answer.usage is not None
-    assert answer.usage.quality == "exact"
     failed, good = answer.attempts
+    assert failed.error == "FirstTokenTimeoutError"
     check(failed.usage, 1000)
-    assert good.usage == answer.usage
+    assert good.usage == answer.usage == TOLD["openai"]
 
 
 def check(usage: TokenUsage | None, input_tokens: int | None) -> None:
