@@ -1,6 +1,7 @@
 """The client: joins configuration, providers and transport. The composition root."""
 
 import asyncio
+import logging
 import os
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from types import TracebackType
@@ -60,6 +61,8 @@ from aisopod.types import (
 )
 
 __all__ = ["AsyncClient", "Stream", "get_provider"]
+
+log = logging.getLogger("aisopod")
 
 
 class AsyncClient:
@@ -320,6 +323,8 @@ class AsyncClient:
         ]
         if found.problems and len(found.problems) == len(names):
             raise next(iter(found.problems.values()))
+        for name, problem in found.problems.items():
+            log.warning("%s gave no listing: %s", name, problem)
         return models
 
     async def models(self, provider: str | None = None, *, refresh: bool = False) -> ModelList:

@@ -89,8 +89,6 @@ class Discovery:
         answers = await asyncio.gather(*(self._refreshed(name) for name in names))
         found = dict(zip(names, answers, strict=True))
         problems = {name: each for name, each in found.items() if isinstance(each, AisopodError)}
-        for name, problem in problems.items():
-            log.warning("%s gave no listing: %s", name, problem)
         older = self.known(problems)
         new = {name: each for name, each in found.items() if isinstance(each, Listing)}
         return Found(listings=older.listings | new, problems=problems, stale=older.stale)

@@ -81,7 +81,7 @@ class TokenUsage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
             (self.reasoning_tokens, self.output_tokens, "reasoning tokens of {} in the output"),
             (self.output_audio_tokens, self.output_tokens, "audio tokens of {} in the output"),
         ):
-            if part > whole:
+            if part > max(whole, 0):
                 yield f"{part} {words.format(whole)}"
         if min(self.input_tokens, self.output_tokens) < 0:
             yield f"{self.input_tokens} tokens in and {self.output_tokens} out"
