@@ -3,10 +3,12 @@
 scripts/build_catalogue.py makes the file.
 """
 
+from decimal import Decimal
 from functools import cache
 from importlib.resources import files
 
 import msgspec
+from msgspec.structs import replace
 
 from aisopod.catalogue.facts import Facts, ModelFacts, Source, sourced
 from aisopod.catalogue.ids import Key, is_regional, keys
@@ -77,30 +79,29 @@ def stored_facts(provider: str, model: str) -> list[ModelFacts]:
 
 
 def _layers(provider: str, model: str, key: Key, row: Row) -> list[ModelFacts]:
-    sources = load().sources
-    return [
-        sourced(provider, model, _of(model, key, facts, sources[name]), sources[name])
-        for name, facts in row.given.items()
-    ]
-
-
-def _of(model: str, key: Key, facts: Facts, source: Source) -> Facts:
-    """The facts of a row as they hold for the model that was found by this key."""
-    if not key.same_price:
-        return msgspec.structs.replace(
-            facts, price=None, display_name=None, lifecycle=None, released=None
+    layers = []
+    for name, facts in row.given.items():
+        source = load().sources[name]
+        layers.append(
+            sourced(provider, model, _as_asked(provider, model, key, facts, source), source)
         )
+    return layers
+
+
+def _as_asked(provider: str, model: str, key: Key, facts: Facts, source: Source) -> Facts:
+    """What a row says, as it holds for the model that this key was made from."""
+    if not key.same_price:
+        return replace(facts, price=None, display_name=None, lifecycle=None, released=None)
     if facts.price is None:
         return facts
-    return msgspec.structs.replace(facts, price=_price(model, facts.price, source))
+    return replace(facts, price=_price(provider, model, facts.price, source))
 
 
-def _price(model: str, price: Price, source: Source) -> Price:
+def _price(provider: str, model: str, price: Price, source: Source) -> Price | None:
+    """The listed price as it is for this model's id, at this provider."""
+    # What Google gives away on its Developer API costs the machine's hours on Vertex.
+    if provider == "vertex" and price.input == price.output == 0:
+        return None
     if price.regional_multiplier is not None:
-        factor = price.regional_multiplier if is_regional(model) else None
-        price = (
-            times(price, factor)
-            if factor
-            else msgspec.structs.replace(price, regional_multiplier=None)
-        )
-    return msgspec.structs.replace(price, source=source.name, as_of=source.as_of)
+        price = times(price, price.regional_multiplier if is_regional(model) else Decimal(1))
+    return replace(price, source=source.name, as_of=source.as_of)
