@@ -189,7 +189,7 @@ def build(provider: str, sources: Sources) -> dict[str, Row]:
         name = GEOGRAPHY.sub("", model)
         price_, window, told = priced(provider, model, sources)
         given = dict(facts)
-        if price_ is not None or (told and not given):
+        if price_ is not None or (window and not given):
             given["prices"] = Facts(
                 price=price_,
                 context_window=chosen(provider, name, given, window, sources),
