@@ -73,6 +73,8 @@ def test_an_alias_never_means_a_model_that_is_going_away() -> None:
 
 def test_where_there_is_no_such_line_there_is_no_alias() -> None:
     assert newest("openai", "sonnet") is None
+    assert newest("bedrock", "gpt") is not None
+    assert newest("bedrock-anthropic", "gpt") is None
     assert newest("ollama", "gpt") is None
     assert newest("anthropic", "no-such-alias") is None
     assert aliases("nobody") == {}

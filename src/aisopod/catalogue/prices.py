@@ -5,6 +5,7 @@ Decimals throughout: sums of many small amounts stay exact.
 
 from collections.abc import Iterable
 from decimal import Decimal
+from itertools import pairwise
 from typing import Literal
 
 import msgspec
@@ -140,7 +141,7 @@ def _in_parts(counts: dict[str, int], input_tokens: int, price: Price) -> Decima
     limits = [0, *(tier.above for tier in price.tiers), input_tokens]
     spans = [
         (max(0, min(input_tokens, top) - bottom), _at(price, bottom + 1)["input"])
-        for bottom, top in zip(limits, [*limits[1:-1], input_tokens], strict=False)
+        for bottom, top in pairwise(limits)
     ]
     return _sum([*spans, (counts["output"], price.output)])
 

@@ -16,15 +16,16 @@ from aisopod.catalogue.prices import Price, times
 
 __all__ = ["Row", "Snapshot", "load", "rows_of", "stored_facts"]
 
-# Whose models a provider offers under the vendor's own names and prices.
-_TABLES: dict[str, tuple[str, ...]] = {
-    "anthropic": ("anthropic",),
-    "azure": ("openai",),
-    "bedrock": ("bedrock",),
-    "bedrock-anthropic": ("bedrock",),
-    "gemini": ("gemini",),
-    "openai": ("openai",),
-    "vertex": ("gemini", "anthropic"),
+# Whose models a provider offers under the vendor's own names and prices: tables, and what the
+# names in them begin with.
+_TABLES: dict[str, tuple[tuple[str, str], ...]] = {
+    "anthropic": (("anthropic", ""),),
+    "azure": (("openai", ""),),
+    "bedrock": (("bedrock", ""),),
+    "bedrock-anthropic": (("bedrock", "anthropic."),),
+    "gemini": (("gemini", ""),),
+    "openai": (("openai", ""),),
+    "vertex": (("gemini", ""), ("anthropic", "")),
 }
 
 
@@ -59,21 +60,25 @@ def load() -> Snapshot:
     return msgspec.json.decode(data, type=Snapshot)
 
 
+@cache
 def rows_of(provider: str) -> dict[str, Row]:
     """Canonical name -> row, of every model that the provider is known to offer."""
     models = load().models
-    return {name: row for table in _TABLES.get(provider, ()) for name, row in models[table].items()}
+    return {
+        name: row
+        for table, beginning in _TABLES.get(provider, ())
+        for name, row in models[table].items()
+        if name.startswith(beginning)
+    }
 
 
 def stored_facts(provider: str, model: str) -> list[ModelFacts]:
     """What the snapshot says, in layers: the most specific name first, then by source."""
-    models = load().models
-    tables = [models[table] for table in _TABLES.get(provider, ())]
+    rows = rows_of(provider)
     return [
         layer
         for key in keys(model)
-        for table in tables
-        if (row := table.get(key.id))
+        if (row := rows.get(key.id))
         for layer in _layers(provider, model, key, row)
     ]
 
