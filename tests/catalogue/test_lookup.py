@@ -4,13 +4,14 @@ import re
 import subprocess
 import sys
 from importlib.resources import files
+from typing import Literal
 
 import pytest
 
-from aisopod.catalogue import aliases, facts_for, nearest, newest
-from aisopod.catalogue.families import RULES
+from aisopod.catalogue import Facts, ModelFacts, Source, aliases, facts_for, nearest, newest
+from aisopod.catalogue.families import RULES, Rule
 from aisopod.catalogue.ids import canonical, keys
-from aisopod.catalogue.snapshot import load, rows_of
+from aisopod.catalogue.snapshot import Row, load, rows_of
 
 PROVIDERS = ("anthropic", "azure", "bedrock", "bedrock-anthropic", "gemini", "openai", "vertex")
 
@@ -131,3 +132,50 @@ def test_nothing_is_read_before_the_first_question() -> None:
     )
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
     assert result.stdout.split() == [b"0", b"1"]
+
+
+def test_an_alias_passes_over_deprecated_models_and_prefers_what_is_no_preview(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lifecycles: dict[str, Literal["active", "deprecated", "retired"] | None] = {
+        "gemini-8-pro": None,
+        "gemini-8-pro-preview": None,
+        "gemini-9-pro": "deprecated",
+        "gemini-10-pro": "retired",
+        "gemini-8.5-flash": None,
+    }
+    monkeypatch.setattr(
+        "aisopod.catalogue.lines.rows_of", lambda _: dict.fromkeys(lifecycles, Row({}))
+    )
+    monkeypatch.setattr(
+        "aisopod.catalogue.lines.facts_for",
+        lambda provider, model: ModelFacts(
+            id=model, provider=provider, lifecycle=lifecycles[model]
+        ),
+    )
+    assert newest.__wrapped__("gemini", "gemini-pro") == "gemini-8-pro"
+
+
+@pytest.mark.parametrize(
+    ("beginning", "name", "holds"),
+    [
+        ("gpt-5", "gpt-5", True),
+        ("gpt-5", "gpt-5-mini", True),
+        ("gpt-5", "gpt-50", False),
+        ("gpt-5.", "gpt-5.9-sol", True),
+        ("gpt-5.", "gpt-5", False),
+        ("o1", "o1-pro", True),
+        ("o1", "o10", False),
+        ("claude-", "claude-opus-9", True),
+    ],
+)
+def test_a_rule_is_for_names_that_begin_so_in_whole_parts(
+    beginning: str, name: str, *, holds: bool
+) -> None:
+    assert Rule(beginning, Facts(), Source("here")).holds_for(name) == holds
+
+
+def test_a_later_point_release_is_no_first_release() -> None:
+    assert facts_for("anthropic", "claude-opus-4-20250514").sampling == "allowed"
+    assert facts_for("anthropic", "claude-opus-4-9").sampling == "rejected"
+    assert facts_for("anthropic", "claude-opus-4-9").sources["sampling"].name.startswith("aisopod:")
