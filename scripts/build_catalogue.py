@@ -85,7 +85,7 @@ NOT_CHAT = re.compile(
 )
 # genai-prices has names of resellers and beginnings of names among its ids.
 NOT_AN_ID = re.compile(
-    r"^gpt-.*:|\.ft-$|^gemini-(flash|pro)-\d|^gpt-3\.5-0301$|^gemini-2\.5-flash-preview$"
+    r"^gpt-.*:|\.ft-$|^gemini-(flash|pro)-\d|^gpt-3\.5-0301$|^gemini-2\.5-flash-preview$|^gemma-3n?$"
 )
 GEOGRAPHY = re.compile(r"^(us-gov|us|eu|apac|jp|au|ca|in|global|regional)\.")
 MODALITIES = {"text", "image", "pdf", "audio", "video"}
@@ -189,7 +189,7 @@ def build(provider: str, sources: Sources) -> dict[str, Row]:
         name = GEOGRAPHY.sub("", model)
         price_, window, told = priced(provider, model, sources)
         given = dict(facts)
-        if price_ is not None or (told and not given):
+        if price_ is not None or (window and not given):
             given["prices"] = Facts(
                 price=price_,
                 context_window=chosen(provider, name, given, window, sources),
@@ -307,6 +307,9 @@ def price(entry: Any) -> Price | None:
     """The list price on the data's day; batch, priority and other variants are left out."""
     day = datetime.fromisoformat(PRICES.as_of).replace(hour=12, tzinfo=UTC)
     prices = entry.get_prices(day)
+    comment = (entry.price_comments or "").lower()
+    if comment.startswith("imported from openrouter"):
+        return None  # a reseller's price
     rates: dict[str, Decimal] = {}
     tiers: dict[int, dict[str, Decimal]] = {}
     for theirs, ours in RATES.items():
@@ -318,6 +321,8 @@ def price(entry: Any) -> Price | None:
                 tiers.setdefault(tier.start, {})[ours] = tier.price
             rate = rate.base
         rates[ours] = rate
+    if not rates and "free of charge" in comment:
+        return Price(input=Decimal(0), output=Decimal(0))
     if not {"input", "output"} <= rates.keys():
         return None
     steps = tuple(Tier(above=start, **tiers[start]) for start in sorted(tiers))

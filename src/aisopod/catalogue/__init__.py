@@ -4,7 +4,6 @@ Everything unknown is None, and every fact has a source and a date. Nothing is r
 first question.
 """
 
-from aisopod.catalogue.aliases import ALIASES, aliases, newest
 from aisopod.catalogue.facts import (
     Difference,
     Facts,
@@ -15,6 +14,7 @@ from aisopod.catalogue.facts import (
     sourced,
 )
 from aisopod.catalogue.ids import canonical
+from aisopod.catalogue.lines import ALIASES, aliases, newest
 from aisopod.catalogue.lookup import facts_for, nearest
 from aisopod.catalogue.prices import Price, Tier, cost_of
 from aisopod.catalogue.snapshot import offered

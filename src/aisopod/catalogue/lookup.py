@@ -47,8 +47,9 @@ def _offline(provider: str, model: str) -> ModelFacts:
 
 def nearest(provider: str, model: str, n: int = 3) -> list[str]:
     """Names of the provider's models that a mistyped one may have meant, the likeliest first."""
-    ids = {name: row.id or name for name, row in rows_of(provider).items()}
-    # People leave out vendors and dates, so both forms are compared, without those.
-    plain = {canonical(name): id_ for name, id_ in ids.items()}
+    # People leave out vendors and dates, so names are compared without; the plainest stands for all.
+    plain: dict[str, str] = {}
+    for name, row in sorted(rows_of(provider).items(), key=lambda item: len(item[0])):
+        plain.setdefault(canonical(name), row.id or name)
     found = difflib.get_close_matches(canonical(model), plain, n=n, cutoff=0.6)
-    return list(dict.fromkeys(plain[name] for name in found))
+    return [plain[name] for name in found]

@@ -5,6 +5,7 @@ Decimals throughout: sums of many small amounts stay exact.
 
 from collections.abc import Iterable
 from decimal import Decimal
+from itertools import pairwise
 from typing import Literal
 
 import msgspec
@@ -85,26 +86,26 @@ class Price(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     source: str | None = None
 
 
-def cost_of(usage: TokenUsage, price: Price, *, cache_writes_1h: int = 0) -> Decimal | None:
+def cost_of(usage: TokenUsage, price: Price) -> Decimal | None:
     """What a response costs at list price, in the price's currency.
 
     Args:
         usage: its tokens, or those of several responses at a price without tiers.
         price: the model's.
-        cache_writes_1h: how many of the tokens written to a cache it keeps for an hour, which
-            Anthropic charges more for; usage does not tell them apart.
 
     Returns:
         The cost; None where a price that is needed is not known, and where the counts contradict
         each other (more from the cache than there was input): no number is better than a wrong one.
     """
-    plain = usage.input_tokens - usage.cache_read_tokens - usage.cache_write_tokens
+    cached = usage.cache_read_tokens + usage.cache_write_tokens
     counts = (
-        ("input", plain),
+        ("input", usage.input_tokens - cached - usage.input_audio_tokens),
+        ("input_audio", usage.input_audio_tokens),
         ("cache_read", usage.cache_read_tokens),
-        ("cache_write", usage.cache_write_tokens - cache_writes_1h),
-        ("cache_write_1h", cache_writes_1h),
-        ("output", usage.output_tokens),
+        ("cache_write", usage.cache_write_tokens - usage.cache_write_1h_tokens),
+        ("cache_write_1h", usage.cache_write_1h_tokens),
+        ("output", usage.output_tokens - usage.output_audio_tokens),
+        ("output_audio", usage.output_audio_tokens),
     )
     if any(count < 0 for _, count in counts):
         return None
@@ -135,12 +136,12 @@ def _at(price: Price, input_tokens: int) -> dict[str, Decimal | None]:
 
 def _in_parts(counts: dict[str, int], input_tokens: int, price: Price) -> Decimal | None:
     """Each span of the input at its own tier; nobody says which span a cached token is in."""
-    if counts["input"] != input_tokens:
+    if counts["input"] != input_tokens or counts["output_audio"]:
         return None
     limits = [0, *(tier.above for tier in price.tiers), input_tokens]
     spans = [
         (max(0, min(input_tokens, top) - bottom), _at(price, bottom + 1)["input"])
-        for bottom, top in zip(limits, [*limits[1:-1], input_tokens], strict=False)
+        for bottom, top in pairwise(limits)
     ]
     return _sum([*spans, (counts["output"], price.output)])
 

@@ -3,10 +3,12 @@
 scripts/build_catalogue.py makes the file.
 """
 
+from decimal import Decimal
 from functools import cache
 from importlib.resources import files
 
 import msgspec
+from msgspec.structs import replace
 
 from aisopod.catalogue.facts import Facts, ModelFacts, Source, sourced
 from aisopod.catalogue.ids import Key, is_regional, keys
@@ -14,15 +16,16 @@ from aisopod.catalogue.prices import Price, times
 
 __all__ = ["Row", "Snapshot", "load", "offered", "rows_of", "stored_facts"]
 
-# Whose models a provider offers under the vendor's own names and prices.
-_TABLES: dict[str, tuple[str, ...]] = {
-    "anthropic": ("anthropic",),
-    "azure": ("openai",),
-    "bedrock": ("bedrock",),
-    "bedrock-anthropic": ("bedrock",),
-    "gemini": ("gemini",),
-    "openai": ("openai",),
-    "vertex": ("gemini", "anthropic"),
+# Whose models a provider offers under the vendor's own names and prices: tables, and what the
+# names in them begin with.
+_TABLES: dict[str, tuple[tuple[str, str], ...]] = {
+    "anthropic": (("anthropic", ""),),
+    "azure": (("openai", ""),),
+    "bedrock": (("bedrock", ""),),
+    "bedrock-anthropic": (("bedrock", "anthropic."),),
+    "gemini": (("gemini", ""),),
+    "openai": (("openai", ""),),
+    "vertex": (("gemini", ""), ("anthropic", "")),
 }
 
 
@@ -57,10 +60,16 @@ def load() -> Snapshot:
     return msgspec.json.decode(data, type=Snapshot)
 
 
+@cache
 def rows_of(provider: str) -> dict[str, Row]:
     """Canonical name -> row, of every model that the provider is known to offer."""
     models = load().models
-    return {name: row for table in _TABLES.get(provider, ()) for name, row in models[table].items()}
+    return {
+        name: row
+        for table, beginning in _TABLES.get(provider, ())
+        for name, row in models[table].items()
+        if name.startswith(beginning)
+    }
 
 
 def offered(provider: str) -> list[str]:
@@ -70,42 +79,39 @@ def offered(provider: str) -> list[str]:
 
 def stored_facts(provider: str, model: str) -> list[ModelFacts]:
     """What the snapshot says, in layers: the most specific name first, then by source."""
-    models = load().models
-    tables = [models[table] for table in _TABLES.get(provider, ())]
+    rows = rows_of(provider)
     return [
         layer
         for key in keys(model)
-        for table in tables
-        if (row := table.get(key.id))
+        if (row := rows.get(key.id))
         for layer in _layers(provider, model, key, row)
     ]
 
 
 def _layers(provider: str, model: str, key: Key, row: Row) -> list[ModelFacts]:
-    sources = load().sources
-    return [
-        sourced(provider, model, _of(model, key, facts, sources[name]), sources[name])
-        for name, facts in row.given.items()
-    ]
-
-
-def _of(model: str, key: Key, facts: Facts, source: Source) -> Facts:
-    """The facts of a row as they hold for the model that was found by this key."""
-    if not key.same_price:
-        return msgspec.structs.replace(
-            facts, price=None, display_name=None, lifecycle=None, released=None
+    layers = []
+    for name, facts in row.given.items():
+        source = load().sources[name]
+        layers.append(
+            sourced(provider, model, _as_asked(provider, model, key, facts, source), source)
         )
+    return layers
+
+
+def _as_asked(provider: str, model: str, key: Key, facts: Facts, source: Source) -> Facts:
+    """What a row says, as it holds for the model that this key was made from."""
+    if not key.same_price:
+        return replace(facts, price=None, display_name=None, lifecycle=None, released=None)
     if facts.price is None:
         return facts
-    return msgspec.structs.replace(facts, price=_price(model, facts.price, source))
+    return replace(facts, price=_price(provider, model, facts.price, source))
 
 
-def _price(model: str, price: Price, source: Source) -> Price:
+def _price(provider: str, model: str, price: Price, source: Source) -> Price | None:
+    """The listed price as it is for this model's id, at this provider."""
+    # What Google gives away on its Developer API costs the machine's hours on Vertex.
+    if provider == "vertex" and price.input == price.output == 0:
+        return None
     if price.regional_multiplier is not None:
-        factor = price.regional_multiplier if is_regional(model) else None
-        price = (
-            times(price, factor)
-            if factor
-            else msgspec.structs.replace(price, regional_multiplier=None)
-        )
-    return msgspec.structs.replace(price, source=source.name, as_of=source.as_of)
+        price = times(price, price.regional_multiplier if is_regional(model) else Decimal(1))
+    return replace(price, source=source.name, as_of=source.as_of)

@@ -108,5 +108,9 @@ RULES: tuple[Rule, ...] = (
     Rule("claude-v2", _BEFORE_TOOLS, _MODELS),
     Rule("claude-instant", _BEFORE_TOOLS, _MODELS),
     # Only what would be an error to assume otherwise: nothing of limits or of how it thinks.
-    Rule("claude-", replace(_ANY, sampling="rejected", prefill=False), _ASSUMED),
+    Rule(
+        "claude-",
+        replace(_ANY, sampling="rejected", forced_tool_choice=None, prefill=False),
+        _ASSUMED,
+    ),
 )

@@ -30,6 +30,8 @@ _CURRENT = replace(_CHAT, cache="auto")
 _REASONER = replace(
     _CURRENT, reasoning="always", reasoning_control="effort", efforts=_LOW_HIGH, sampling="rejected"
 )
+# Whether these call several tools at once differs, and their pages do not say.
+_O_SERIES = replace(_REASONER, parallel_tools=None)
 _OPTIONAL = replace(_REASONER, reasoning="optional", sampling="only_when_reasoning_off")
 _DEFAULT_ON = replace(_OPTIONAL, reasoning="default_on", efforts=_LOW_XHIGH)
 _STRICT = replace(_REASONER, efforts=_LOW_XHIGH)
@@ -59,13 +61,13 @@ RULES: tuple[Rule, ...] = (
     Rule("gpt-4.1", _CURRENT, _MODELS),
     Rule("chatgpt", _PLAIN, _MODELS),
     Rule("gpt-audio", _PLAIN, _MODELS),
-    Rule("o1", _REASONER, _PROFILES),
+    Rule("o1", _O_SERIES, _PROFILES),
     Rule("o1-mini", _FIRST_O1, _PROFILES),
     Rule("o1-preview", _FIRST_O1, _PROFILES),
-    Rule("o3", _REASONER, _PROFILES),
-    Rule("o4-mini", _REASONER, _PROFILES),
+    Rule("o3", _O_SERIES, _PROFILES),
+    Rule("o4-mini", _O_SERIES, _PROFILES),
     Rule("gpt-5", replace(_REASONER, efforts=("minimal", *_LOW_HIGH)), _PROFILES),
-    Rule("gpt-5-chat", _CURRENT, _PROFILES),
+    Rule("gpt-5-chat", replace(_PLAIN, cache="auto"), _PROFILES),
     Rule("gpt-5-pro", replace(_REASONER, efforts=("high",)), _PROFILES),
     Rule("gpt-5.1", _OPTIONAL, _PROFILES),
     Rule("gpt-5.1-chat", _MEDIUM_ONLY, _PROFILES),
@@ -84,6 +86,12 @@ RULES: tuple[Rule, ...] = (
     Rule("gpt-6.1-terra", _DEFAULT_ON, _PROFILES),
     Rule("gpt-6-astra", _STRICT, _PROFILES),
     Rule("gpt-6.1-sol", _STRICT, _PROFILES),
+    # Responses only: Chat Completions has nothing to say of how they behave.
+    Rule("codex", _OTHER, _MODELS),
+    Rule("gpt-5-codex", _OTHER, _MODELS),
+    Rule("gpt-5.1-codex", _OTHER, _MODELS),
+    Rule("gpt-5.2-codex", _OTHER, _MODELS),
+    Rule("gpt-5.3-codex", _OTHER, _MODELS),
     Rule("gpt-4o-realtime", _OTHER, _MODELS),
     Rule("gpt-4o-mini-realtime", _OTHER, _MODELS),
     Rule("gpt-4o-transcribe", _OTHER, _MODELS),

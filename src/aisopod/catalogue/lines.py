@@ -15,16 +15,17 @@ def _line(before: str, after: str = "") -> re.Pattern[str]:
     return re.compile(rf"{before}-(?P<version>\d+(?:[.-]\d{{1,2}})?){after}")
 
 
-# A line's members are known by their names alone: the newest are in no list of families yet.
+# A line's members are known by their canonical names alone, which say nothing of previews: the
+# newest are in no list of families yet.
 ALIASES: dict[str, re.Pattern[str]] = {
     "fable": _line("claude-fable"),
     "haiku": _line("claude-haiku"),
     "mythos": _line("claude-mythos"),
     "opus": _line("claude-opus"),
     "sonnet": _line("claude-sonnet"),
-    "gemini-flash": _line("gemini", r"-flash(?P<preview>-preview)?"),
-    "gemini-flash-lite": _line("gemini", r"-flash-lite(?P<preview>-preview)?"),
-    "gemini-pro": _line("gemini", r"-pro(?P<preview>-preview)?"),
+    "gemini-flash": _line("gemini", "-flash"),
+    "gemini-flash-lite": _line("gemini", "-flash-lite"),
+    "gemini-pro": _line("gemini", "-pro"),
     # OpenAI names its main line Sol since 5.6, where gpt-5.6 is a name of gpt-5.6-sol.
     "gpt": _line("gpt", r"(?:-sol)?"),
     "gpt-astra": _line("gpt", "-astra"),
@@ -52,8 +53,8 @@ def newest(provider: str, alias: str) -> str | None:
         return None
     found = []
     for name, row in rows_of(provider).items():
-        match = pattern.fullmatch(canonical(name)) or pattern.fullmatch(name)
-        if match is None:
+        match = pattern.fullmatch(canonical(name))
+        if match is None or name.startswith("ft:"):
             continue
         id_ = row.id or name
         facts = facts_for(provider, id_)
