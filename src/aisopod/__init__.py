@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from aisopod.config import ProviderConfig as ProviderConfig
     from aisopod.config import Rule as Rule
     from aisopod.config import TimeoutConfig as TimeoutConfig
+    from aisopod.config import UsageConfig as UsageConfig
     from aisopod.config import load_config as load_config
     from aisopod.errors import *  # noqa: F403 - each module says in __all__ what is public
     from aisopod.providers.protocol import ModelProvider as ModelProvider
@@ -37,8 +38,8 @@ _HOMES = {
     "aisopod.catalogue": ("ModelFacts",),
     "aisopod.config": (
         "CatalogueConfig", "Config", "CooldownConfig", "FailoverConfig", "ModelConfig",
-        "NetworkConfig", "PriceConfig", "ProfileConfig",
-        "ProviderConfig", "Rule", "TimeoutConfig", "load_config",
+        "NetworkConfig", "PriceConfig", "ProfileConfig", "ProviderConfig", "Rule", "TimeoutConfig", "UsageConfig",
+        "load_config",
     ),
     "aisopod.errors": (
         "AisopodError", "AllAttemptsFailedError", "AuthenticationError", "BadRequestError", "BillingError",

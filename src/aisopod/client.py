@@ -4,6 +4,8 @@ import asyncio
 import logging
 import os
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, cast
 
@@ -13,7 +15,12 @@ from aisopod import config as configuration
 from aisopod.catalogue import ModelFacts
 from aisopod.config import Config, FailoverConfig, Profile
 from aisopod.discovery import Found
-from aisopod.errors import AisopodError, UnsupportedFeatureError
+from aisopod.errors import (
+    AisopodError,
+    ConfigurationError,
+    InvalidRequestError,
+    UnsupportedFeatureError,
+)
 from aisopod.normalise import build_request, validate
 from aisopod.providers.host import Credential, Host
 from aisopod.providers.protocol import ModelProvider
@@ -42,7 +49,7 @@ from aisopod.routing import (
     standings,
     usable_providers,
 )
-from aisopod.stores import SharedState, open_store
+from aisopod.stores import Group, Ledger, SharedState, StoreError, open_ledger, open_store
 from aisopod.transport import Transport
 from aisopod.types import (
     Attempt,
@@ -122,6 +129,7 @@ class AsyncClient:
         models: Sequence[str] | None = None,
         session_id: str | None = None,
         profile: str | None = None,
+        tags: Mapping[str, str] | None = None,
         failover: FailoverConfig | None = None,
         timeouts: Timeouts | None = None,
         base_url: str | None = None,
@@ -141,6 +149,7 @@ class AsyncClient:
             session_id: the conversation, which keeps its profile as long as that can serve, so
                 that the provider's prompt cache stays warm.
             profile: the only profile of its provider to use, such as `openai:work`.
+            tags: names and values by which the ledger can sum up, such as a user or a job.
             failover: bounds for this request: attempts, retries, waiting.
             messages: the conversation so far, as Messages or dicts of their fields.
             system: the system message.
@@ -158,7 +167,7 @@ class AsyncClient:
             model, prompt, models, messages=messages, system=system, **fields
         )
         request = msgspec.structs.replace(request, stream=True)
-        wishes = self._wishes(failover, timeouts, base_url, session_id, profile)
+        wishes = self._wishes(failover, timeouts, base_url, session_id, profile, tags)
         return self._started(chain, request, wishes, fields.get("response_format"))
 
     async def complete(  # noqa: PLR0913 - as `stream`
@@ -172,6 +181,7 @@ class AsyncClient:
         models: Sequence[str] | None = None,
         session_id: str | None = None,
         profile: str | None = None,
+        tags: Mapping[str, str] | None = None,
         failover: FailoverConfig | None = None,
         timeouts: Timeouts | None = None,
         base_url: str | None = None,
@@ -186,7 +196,7 @@ class AsyncClient:
             model, prompt, models, messages=messages, system=system, **fields
         )
         request = msgspec.structs.replace(request, stream=False)
-        wishes = self._wishes(failover, timeouts, base_url, session_id, profile)
+        wishes = self._wishes(failover, timeouts, base_url, session_id, profile, tags)
         wanted = fields.get("response_format")
         async with self._started(chain, request, wishes, wanted) as stream:
             return await stream.collect()
@@ -371,6 +381,35 @@ class AsyncClient:
         [(name, wanted), *_] = self._chain([model])
         return await self._own(self.provider(name), "describes no models").show_model(wanted)
 
+    async def usage(
+        self,
+        by: Sequence[str] = (),
+        *,
+        since: datetime | float | None = None,
+        until: datetime | float | None = None,
+    ) -> list[Group]:
+        """What was used, of the ledger: tokens, cost, requests by outcome.
+
+        Args:
+            by: what sums are made by: `day` (of UTC), `provider`, `model`, `profile`, `session`,
+                `tag:NAME`; one sum of everything when empty.
+            since: of requests that began then or later; a time, or seconds since the epoch.
+            until: and before then.
+
+        Raises:
+            InvalidRequestError: there are no sums by that.
+            ConfigurationError: nothing is recorded, or the ledger cannot be read.
+        """
+        ledger = self._routing().ledger
+        if ledger is None:
+            raise ConfigurationError("usage.record is false: there is no ledger to read")
+        try:
+            return await ledger.aggregate(by, seconds_of(since), seconds_of(until))
+        except ValueError as error:
+            raise InvalidRequestError(str(error), field="by", value=list(by)) from error
+        except StoreError as error:
+            raise ConfigurationError(f"the ledger cannot be read: {error}") from error
+
     def usable_providers(self) -> list[str]:
         """The providers that the configuration names or holds a credential for."""
         return usable_providers(self.config)
@@ -407,18 +446,30 @@ class AsyncClient:
             await asyncio.wait([renewing])
         if shared is not None:
             await shared.state.close()
+            if shared.ledger is not None:
+                await shared.ledger.close()
         if transport is not None and self._owns_transport:
             await transport.close()
 
     def _routing(self) -> Routing:
         if self._shared is None:
-            state = SharedState(open_store(self.config.state, configuration.state_folder()))
+            folder = configuration.state_folder()
+            state = SharedState(open_store(self.config.state, folder))
             pool = Pool(self.config, self._shared_transport, self._timeouts)
             directory = build_directory(self.config, pool, self._list)
             self._shared = Routing(
-                pool, state, Recorder(state), WaitingRooms(), self._hooks, directory
+                pool,
+                state,
+                Recorder(state),
+                WaitingRooms(),
+                self._hooks,
+                directory,
+                self._open_ledger(folder) if self.config.usage.record else None,
             )
         return self._shared
+
+    def _open_ledger(self, folder: Path) -> Ledger:
+        return open_ledger(self.config.state, folder, keep_days=self.config.usage.keep_days)
 
     def _shared_transport(self) -> Transport:
         if self._transport is None:
@@ -462,6 +513,7 @@ class AsyncClient:
         base_url: str | None,
         session: str | None,
         profile: str | None,
+        tags: Mapping[str, str] | None = None,
     ) -> Wishes:
         return Wishes(
             failover or self.config.failover,
@@ -469,6 +521,7 @@ class AsyncClient:
             base_url=base_url,
             session=session,
             profile=profile,
+            tags=tags,
             check=self.config.catalogue.check,
         )
 
@@ -492,6 +545,11 @@ class AsyncClient:
         raise UnsupportedFeatureError(
             f"it {lacks}", field="provider", value=provider.id, remedy="Use another provider"
         )
+
+
+def seconds_of(time: datetime | float | None) -> float | None:
+    """A time as seconds since the epoch."""
+    return time.timestamp() if isinstance(time, datetime) else time
 
 
 def get_provider(

@@ -244,6 +244,7 @@ class Client:
     check_profile = _blocking(AsyncClient.check_profile)
     reset_profile = _blocking(AsyncClient.reset_profile)
     reset_session = _blocking(AsyncClient.reset_session)
+    usage = _blocking(AsyncClient.usage)
 
     def usable_providers(self) -> list[str]:
         """AsyncClient.usable_providers."""

@@ -29,6 +29,7 @@ from aisopod.config.schema import (
     ProfileConfig,
     ProviderConfig,
     TimeoutConfig,
+    UsageConfig,
 )
 from aisopod.config.show import exposed_files, secrets_of, to_toml
 
@@ -45,6 +46,7 @@ __all__ = [
     "ProviderConfig",
     "Rule",
     "TimeoutConfig",
+    "UsageConfig",
     "base_url_for",
     "cache_folder",
     "credential_for",

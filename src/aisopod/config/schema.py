@@ -19,6 +19,7 @@ __all__ = [
     "ProfileConfig",
     "ProviderConfig",
     "TimeoutConfig",
+    "UsageConfig",
 ]
 
 # `nan` fails this too; `inf` and 0 are no limit.
@@ -284,6 +285,18 @@ class CatalogueConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     check: bool = True
 
 
+class UsageConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The ledger of what was used.
+
+    Attributes:
+        record: whether requests are written into it.
+        keep_days: how long they stay there.
+    """
+
+    record: bool = True
+    keep_days: Annotated[float, msgspec.Meta(gt=0, description="a number of days")] = 90.0
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The whole configuration.
 
@@ -300,6 +313,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         providers: settings by the provider's name.
         models: by `provider/model`, what the user knows better of a model.
         catalogue: how models are listed, and whether requests are held to what is known of them.
+        usage: the ledger of what was used.
         rules: what answers of any provider mean, after that provider's own `rules`.
         sources: the files that it was read from, the weaker first; no file can set it.
     """
@@ -315,5 +329,6 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     providers: dict[ProviderName, ProviderConfig] = {}
     models: dict[str, ModelConfig] = {}
     catalogue: CatalogueConfig = CatalogueConfig()
+    usage: UsageConfig = UsageConfig()
     rules: list[Rule] = []
     sources: tuple[Path, ...] = ()

@@ -14,7 +14,7 @@ from aisopod.policy.selection import Option
 from aisopod.stores import SharedState
 from aisopod.types import RateLimit
 
-__all__ = ["Recorder", "rule_of", "session_key"]
+__all__ = ["Recorder", "rule_of", "session_hash", "session_key"]
 
 
 class Recorder:
@@ -137,8 +137,12 @@ class Recorder:
 
 def session_key(provider: str, session: str) -> str:
     """The key of a session's profile; ids of sessions may name people, so they are hashed."""
-    digest = blake2b(session.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
-    return f"session/{provider}/{digest}"
+    return f"session/{provider}/{session_hash(session)}"
+
+
+def session_hash(session: str) -> str:
+    """What stands for a session in everything that is kept."""
+    return blake2b(session.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
 
 
 def rule_of(error: AisopodError) -> str:

@@ -17,6 +17,7 @@ import msgspec
 from aisopod.errors import AisopodError, ProviderError, ServerError, TotalTimeoutError
 from aisopod.policy.selection import Option
 from aisopod.providers.provider import Provider
+from aisopod.routing.booking import Booking
 from aisopod.routing.candidates import Candidate
 from aisopod.routing.context import Routing, Wishes
 from aisopod.routing.fit import needs_of, overflow, unfit
@@ -73,7 +74,10 @@ class Route:
         wishes: Wishes,
     ) -> None:
         self.attempts: list[Attempt] = []
-        self._pool, self._state, self._recorder, _, self._hooks, self._directory = routing
+        self._pool, self._state, self._recorder, _, self._hooks, self._directory, self._ledger = (
+            routing
+        )
+        self._booking: Booking | None = None
         self._turns = Turns(routing, chain, wishes)
         self._chain = chain
         self._request = request
@@ -97,6 +101,9 @@ class Route:
         await self._turns.begin()
         if self._wishes.check:
             await self._check_fit()
+        if self._ledger is not None:
+            now = self._state.now()
+            self._booking = Booking(self._ledger, self._chain[0], self._wishes, now)
         while True:
             if len(self.attempts) >= self._wishes.failover.max_attempts:
                 raise self._exhausted("max_attempts is reached")
@@ -135,6 +142,7 @@ class Route:
     def ended(self, usage: TokenUsage | None) -> None:
         """The answer is whole."""
         self._close("ok", usage=usage)
+        self._book("ok")
 
     def left(self, usage: TokenUsage | None) -> None:
         """The caller left before the end."""
@@ -142,15 +150,22 @@ class Route:
         self._turns.release()
         if self.attempts and self.attempts[-1].outcome == "running":
             self._close("cancelled", usage=usage)
+        self._book("cancelled")
 
     def broke(self, error: AisopodError, usage: TokenUsage | None) -> None:
         """The answer broke off after it had begun: nothing is repeated."""
         option = self._option
-        if option is None or not self.attempts or self.attempts[-1].outcome != "running":
-            return
-        self._mark_failed(option, error)
-        self._close("interrupted", error, usage)
-        self._told(error)
+        if option is not None and self.attempts and self.attempts[-1].outcome == "running":
+            self._mark_failed(option, error)
+            self._close("interrupted", error, usage)
+            self._told(error)
+        self._book(type(error).__name__)
+
+    def _book(self, outcome: str) -> None:
+        """The request's row ends, with what was told first."""
+        if self._booking is not None:
+            self._booking.end(self.attempts, outcome, self._state.now())
+            self._booking = None
 
     async def explain(self) -> Explanation:
         """Who would be asked now, and who not, and why."""
@@ -223,6 +238,8 @@ class Route:
         self._turns.arrived(welcome=True)
         self._mark_good(option, held)
         self._turns.probe = ()
+        if self._booking is not None:
+            self._booking.content(self._state.now())
 
     def _mark_good(
         self,
@@ -324,6 +341,9 @@ class Route:
         """The last attempt has ended."""
         facts: dict[str, Any] = {"outcome": outcome, "usage": usage}
         facts["seconds"] = self._state.now() - self._sent
+        attempt = self.attempts[-1]
+        if usage is not None:
+            facts["cost"] = self._directory.cost(attempt.provider, attempt.model, usage)
         if error is not None:
             facts |= {
                 "error": type(error).__name__,
@@ -331,7 +351,7 @@ class Route:
                 "rule": rule_of(error),
                 "status": error.status if isinstance(error, ProviderError) else None,
             }
-        self.attempts[-1] = msgspec.structs.replace(self.attempts[-1], **facts)
+        self.attempts[-1] = msgspec.structs.replace(attempt, **facts)
         return self.attempts[-1]
 
     def _told(self, error: AisopodError) -> None:

@@ -5,6 +5,7 @@ all that is needed to send it back: ids, signatures, opaque blocks, order.
 """
 
 from collections.abc import Iterable
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -37,6 +38,8 @@ class ChatCompletion(msgspec.Struct, frozen=True, kw_only=True):
         finish_reason: why it ended; None when it broke off.
         raw_finish_reason: the provider's own word for it.
         usage: tokens, with how far they can be trusted; None when the provider told none.
+        cost: what they cost at list price, in US dollars; None when that is not known. What failed
+            attempts cost stands with those.
         warnings: what could not be carried.
         logprobs: log probabilities of the tokens, when they were asked for.
         metadata: what else the provider told, in its own names.
@@ -51,6 +54,7 @@ class ChatCompletion(msgspec.Struct, frozen=True, kw_only=True):
     finish_reason: FinishReason | None = None
     raw_finish_reason: str | None = None
     usage: TokenUsage | None = None
+    cost: Decimal | None = None
     warnings: list[ResponseWarning] = []
     logprobs: list[Any] | None = None
     metadata: dict[str, Any] = {}
