@@ -12,7 +12,7 @@ from typing import Any, Self, cast
 import msgspec
 
 from aisopod import config as configuration
-from aisopod.catalogue import ModelFacts
+from aisopod.catalogue import Difference, ModelFacts
 from aisopod.config import Config, FailoverConfig, Profile
 from aisopod.discovery import Found
 from aisopod.errors import (
@@ -337,7 +337,9 @@ class AsyncClient:
             log.warning("%s gave no listing: %s", name, problem)
         return models
 
-    async def models(self, provider: str | None = None, *, refresh: bool = False) -> ModelList:
+    async def models(
+        self, provider: str | None = None, *, refresh: bool = False, renew: bool = True
+    ) -> ModelList:
         """Models with what is known of them: one provider's, or of all that there is a way into.
 
         Listings are kept on disk. A stale one serves while it is renewed behind it; a provider
@@ -347,12 +349,13 @@ class AsyncClient:
         Args:
             provider: id of the provider.
             refresh: ask the providers now.
+            renew: whether what is stale is renewed behind the answer.
         """
         names = [provider] if provider is not None else self.usable_providers()
         directory = self._routing().directory
         ask = directory.discovery.refresh if refresh else directory.discovery.find
         found = await ask(names)
-        if found.stale and not refresh and self._renewing is None:
+        if found.stale and renew and not refresh and self._renewing is None:
             self._renewing = asyncio.create_task(directory.discovery.refresh(found.stale))
         return listed(directory, names, found)
 
@@ -370,6 +373,15 @@ class AsyncClient:
         """
         [(provider, model), *_] = self._chain([name])
         return self._routing().directory.facts(provider, model)
+
+    def contradictions(self, name: str) -> list[Difference]:
+        """Where the last listing of `provider/model` contradicts the catalogue; asks nobody.
+
+        Raises:
+            UnknownModelError: the name is neither a model nor an alias.
+        """
+        [(provider, model), *_] = self._chain([name])
+        return self._routing().directory.differences(provider, model)
 
     async def show_model(self, model: str) -> ModelInfo:
         """What the provider tells of `provider/model`.

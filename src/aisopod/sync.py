@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from types import TracebackType
 from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar
 
-from aisopod.catalogue import ModelFacts
+from aisopod.catalogue import Difference, ModelFacts
 from aisopod.client import AsyncClient, Stream
 from aisopod.config import Config, Profile
 from aisopod.errors import AisopodError
@@ -257,6 +257,10 @@ class Client:
     def model(self, name: str) -> ModelFacts:
         """AsyncClient.model."""
         return self._client.model(name)
+
+    def contradictions(self, name: str) -> list[Difference]:
+        """AsyncClient.contradictions."""
+        return self._client.contradictions(name)
 
     def profiles(self, provider: str) -> list[Profile]:
         """AsyncClient.profiles."""

@@ -17,10 +17,11 @@ from aisopod.catalogue.ids import canonical
 from aisopod.catalogue.lines import ALIASES, aliases, newest
 from aisopod.catalogue.lookup import facts_for, nearest
 from aisopod.catalogue.prices import Price, Tier, cost_of
-from aisopod.catalogue.snapshot import offered
+from aisopod.catalogue.snapshot import TABLED_PROVIDERS, offered
 
 __all__ = [
     "ALIASES",
+    "TABLED_PROVIDERS",
     "Difference",
     "Facts",
     "ModelFacts",

@@ -14,7 +14,7 @@ from aisopod.catalogue.facts import Facts, ModelFacts, Source, sourced
 from aisopod.catalogue.ids import Key, is_regional, keys
 from aisopod.catalogue.prices import Price, times
 
-__all__ = ["Row", "Snapshot", "load", "offered", "rows_of", "stored_facts"]
+__all__ = ["TABLED_PROVIDERS", "Row", "Snapshot", "load", "offered", "rows_of", "stored_facts"]
 
 # Whose models a provider offers under the vendor's own names and prices: tables, and what the
 # names in them begin with.
@@ -27,6 +27,10 @@ _TABLES: dict[str, tuple[tuple[str, str], ...]] = {
     "openai": (("openai", ""),),
     "vertex": (("gemini", ""), ("anthropic", "")),
 }
+
+
+TABLED_PROVIDERS = ("anthropic", "bedrock", "gemini", "openai")
+"""Whose models have rows of their own."""
 
 
 class Row(msgspec.Struct, frozen=True):
