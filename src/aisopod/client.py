@@ -12,7 +12,7 @@ from typing import Any, Self, cast
 import msgspec
 
 from aisopod import config as configuration
-from aisopod.catalogue import Difference, ModelFacts
+from aisopod.catalogue import TABLED_PROVIDERS, Difference, ModelFacts, offered
 from aisopod.config import Config, FailoverConfig, Profile
 from aisopod.discovery import Found
 from aisopod.errors import (
@@ -360,10 +360,17 @@ class AsyncClient:
         return listed(directory, names, found)
 
     def known_models(self, provider: str | None = None) -> ModelList:
-        """As `models`, from what is at hand; asks nobody."""
-        names = [provider] if provider is not None else self.usable_providers()
+        """As `models`, from what is at hand; asks nobody.
+
+        Without a provider, those of all that there is a way into, and all of the catalogue.
+        """
         directory = self._routing().directory
-        return listed(directory, names, directory.discovery.known(names))
+        names = [provider] if provider is not None else self.usable_providers()
+        own = listed(directory, names, directory.discovery.known(names))
+        if provider is not None:
+            return own
+        others = [(name, model) for name in TABLED_PROVIDERS for model in offered(name)]
+        return ModelList(list(dict.fromkeys([*own.names, *others])), directory)
 
     def model(self, name: str) -> ModelFacts:
         """What is known of `provider/model` or an alias, each fact with its source; asks nobody.

@@ -12,7 +12,7 @@ import click
 import msgspec
 
 from aisopod import AsyncClient, ConfigurationError, ModelFacts
-from aisopod.catalogue import TABLED_PROVIDERS, nearest, offered
+from aisopod.catalogue import nearest
 from aisopod.cli.failures import told
 from aisopod.cli.settings import Settings
 from aisopod.cli.text import visible
@@ -66,13 +66,15 @@ def list_(
     """
     wanted = provider or named
     if everything:
-        found = _catalogue(settings, [wanted] if wanted else TABLED_PROVIDERS)
+        found = AsyncClient(settings.config).known_models(wanted)
     else:
         found = asyncio.run(_found(settings, wanted, refresh=False))
-    kept = [model for model in found.models if _passes(model, **filters)]
     for problem in found.problems.values():
         click.echo(told(problem), err=True)
-    _show(kept, as_json=as_json)
+    if as_json or sys.stdout.isatty() or any(filters.values()):
+        _show([model for model in found.models if _passes(model, **filters)], as_json=as_json)
+    else:
+        _show_names(found.names)
     if found.stale:
         _renew(settings, found.stale)
     return 1 if found.problems else 0
@@ -86,8 +88,8 @@ def refresh(settings: Settings, provider: str | None) -> int:
     found = asyncio.run(_found(settings, provider, refresh=True))
     for problem in found.problems.values():
         click.echo(told(problem), err=True)
-    for name in found.listed_at.keys() - found.problems.keys():
-        count = sum(model.provider == name for model in found.models)
+    for name in sorted(found.listed_at.keys() - found.problems.keys()):
+        count = sum(provider == name for provider, _ in found.names)
         click.echo(f"{name}: {count} models", err=True)
     return 1 if found.problems else 0
 
@@ -98,15 +100,9 @@ def refresh(settings: Settings, provider: str | None) -> int:
 @click.pass_obj
 def search(settings: Settings, words: tuple[str, ...], *, as_json: bool) -> int:
     """Find models by words of their names, among all that are known. Asks nobody."""
-    own = _known(settings)
-    everything = [*own.models, *_catalogue(settings, TABLED_PROVIDERS).models]
-    distinct = {f"{model.provider}/{model.id}": model for model in reversed(everything)}
+    known = AsyncClient(settings.config).known_models().models
     wanted = [word.lower() for word in words]
-    found = [
-        model
-        for name, model in distinct.items()
-        if all(word in f"{name} {model.display_name or ''}".lower() for word in wanted)
-    ]
+    found = [model for model in known if all(word in _searched(model) for word in wanted)]
     _show(found, as_json=as_json)
     return 0 if found else 1
 
@@ -132,12 +128,11 @@ def show(settings: Settings, model: str, *, as_json: bool) -> int:
             f"  the server's listing differs in {other.field}: {_value(other.theirs)}, not "
             f"{_value(other.ours)}"
         ))  # fmt: skip
-    if facts.sources:
-        return 0
-    near = [f"{facts.provider}/{name}" for name in nearest(facts.provider, facts.id)]
-    hint = f"; did you mean {' or '.join(near)}?" if near else ""
-    click.echo(visible(f"  nothing is known of it{hint}"), err=True)
-    return 1
+    if facts.context_window is None and facts.price is None:
+        near = [f"{facts.provider}/{name}" for name in nearest(facts.provider, facts.id)]
+        hint = f"; did you mean {' or '.join(near)}?" if near else ""
+        click.echo(visible(f"  it is in no list{hint}"), err=True)
+    return 0 if facts.sources else 1
 
 
 async def _found(settings: Settings, provider: str | None, *, refresh: bool) -> ModelList:
@@ -151,14 +146,8 @@ async def _found(settings: Settings, provider: str | None, *, refresh: bool) -> 
     return found
 
 
-def _known(settings: Settings) -> ModelList:
-    return AsyncClient(settings.config).known_models()
-
-
-def _catalogue(settings: Settings, providers: Iterable[str]) -> ModelList:
-    client = AsyncClient(settings.config)
-    names = [f"{provider}/{model}" for provider in providers for model in offered(provider)]
-    return ModelList(models=[client.model(name) for name in names])
+def _searched(model: ModelFacts) -> str:
+    return f"{model.provider}/{model.id} {model.display_name or ''}".lower()
 
 
 def _renew(settings: Settings, providers: Iterable[str]) -> None:
@@ -199,11 +188,16 @@ def _show(found: list[ModelFacts], *, as_json: bool) -> None:
         return
     names = [visible(f"{model.provider}/{model.id}") for model in ordered]
     if not sys.stdout.isatty():
-        click.echo("\n".join(names) + "\n" * bool(names), nl=False)
+        _show_names([(model.provider, model.id) for model in ordered])
         return
     width = max((len(name) for name in names), default=0)
     for name, model in zip(names, ordered, strict=True):
         click.echo(f"{name:<{width}}  {visible(_row(model))}".rstrip())
+
+
+def _show_names(names: list[tuple[str, str]]) -> None:
+    for provider, model in sorted(names):
+        click.echo(visible(f"{provider}/{model}"))
 
 
 def _row(model: ModelFacts) -> str:

@@ -40,7 +40,8 @@ class Directory:
         self._overrides = overrides
         self._likes = likes
         self.discovery = discovery
-        self._listings: dict[str, dict[str, ModelFacts]] = {}
+        self._listings: dict[str, dict[str, ModelInfo]] = {}
+        self._days: dict[str, str] = {}
         self._facts: dict[tuple[str, str], ModelFacts] = {}
 
     def facts(self, provider: str, model: str) -> ModelFacts:
@@ -48,7 +49,7 @@ class Directory:
         found = self._facts.get((provider, model))
         if found is None:
             name = f"{provider}/{model}"
-            live = self._live(provider).get(model)
+            live = self._live(provider, model)
             found = facts_for(provider, model, live=live, overrides=self._overrides.get(name))
             if name in self._likes:
                 other = facts_for(*self._likes[name].split("/", 1))
@@ -60,7 +61,7 @@ class Directory:
 
     def differences(self, provider: str, model: str) -> list[Difference]:
         """Where the server's own listing contradicts the catalogue."""
-        live = self._live(provider).get(model)
+        live = self._live(provider, model)
         return differences(facts_for(provider, model), live) if live is not None else []
 
     def cost(self, provider: str, model: str, usage: TokenUsage | None) -> Decimal | None:
@@ -70,22 +71,24 @@ class Directory:
 
     def take(self, listing: Listing) -> None:
         """A newer listing."""
-        at = datetime.fromtimestamp(listing.at, UTC).date().isoformat()
-        self._listings[listing.provider] = {
-            info.id: live_facts(info, at) for info in listing.models
-        }
+        self._listings[listing.provider] = {info.id: info for info in listing.models}
+        self._days[listing.provider] = datetime.fromtimestamp(listing.at, UTC).date().isoformat()
         self._facts.clear()
 
-    def _live(self, provider: str) -> dict[str, ModelFacts]:
-        if provider not in self._listings:
-            self._listings[provider] = {}
+    def _live(self, provider: str, model: str) -> ModelFacts | None:
+        """What the server said of a model when it was last asked."""
+        listing = self._listings.get(provider)
+        if listing is None:
+            listing = self._listings[provider] = {}
             try:
                 found = self.discovery.known([provider]).listings
             except AisopodError:  # it is not set up: nothing was listed
                 found = {}
-            for listing in found.values():
-                self.take(listing)
-        return self._listings[provider]
+            for each in found.values():
+                self.take(each)
+                listing = self._listings[provider]
+        info = listing.get(model)
+        return None if info is None else live_facts(info, self._days[provider])
 
 
 def live_facts(info: ModelInfo, as_of: str) -> ModelFacts:

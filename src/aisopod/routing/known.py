@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -11,7 +12,8 @@ from aisopod.catalogue import ALIASES, Facts, ModelFacts, Price, newest, offered
 from aisopod.config import Config, ModelConfig, PriceConfig
 from aisopod.discovery import Directory, Discovery, Found, ListingCache
 from aisopod.errors import AisopodError
-from aisopod.routing.pool import Pool, usable_providers
+from aisopod.providers.host import Host
+from aisopod.routing.pool import Pool, find_host, usable_providers
 from aisopod.types import ModelInfo
 
 __all__ = ["ModelList", "build_directory", "by_family", "listed"]
@@ -20,21 +22,36 @@ __all__ = ["ModelList", "build_directory", "by_family", "listed"]
 _PROVIDERS = ("anthropic", "openai", "gemini", "vertex", "bedrock")
 
 
-class ModelList(msgspec.Struct, frozen=True, kw_only=True):
+class ModelList:
     """Models with what is known of them.
 
+    Args:
+        names: provider and model, in the providers' order.
+        directory: what knows the facts.
+        found: where the names are from.
+
     Attributes:
-        models: in the providers' order.
+        names: the same.
         problems: by provider, why it gave no listing now; an older one may have served.
         listed_at: by provider, when it gave its listing, in seconds since the epoch; who is not
             here has only the catalogue's models.
         stale: providers whose listing is older than it should be.
     """
 
-    models: list[ModelFacts]
-    problems: dict[str, AisopodError] = {}
-    listed_at: dict[str, float] = {}
-    stale: frozenset[str] = frozenset()
+    def __init__(
+        self, names: list[tuple[str, str]], directory: Directory, found: Found | None = None
+    ) -> None:
+        self.names = names
+        self.problems: dict[str, AisopodError] = dict(found.problems) if found else {}
+        listings = found.listings if found else {}
+        self.listed_at = {name: listing.at for name, listing in listings.items()}
+        self.stale = found.stale if found else frozenset[str]()
+        self._directory = directory
+
+    @cached_property
+    def models(self) -> list[ModelFacts]:
+        """All of them, in the order of `names`."""
+        return [self._directory.facts(provider, model) for provider, model in self.names]
 
 
 def build_directory(
@@ -51,8 +68,9 @@ def build_directory(
     def account(provider: str) -> str:
         """Whose listing it is: other keys and other addresses may have other models."""
         first = next(iter(pool.profiles(provider).values()))
-        settings = config.providers.get(provider)
-        return f"{settings.base_url if settings else None} {first.id} {first.settings.base_url}"
+        host = find_host(provider, config)
+        address = configuration.base_url_for(host, config) if isinstance(host, Host) else ""
+        return f"{first.settings.base_url or address} {first.id}"
 
     return Directory(
         {name: _facts(model) for name, model in config.models.items()},
@@ -68,19 +86,14 @@ def build_directory(
 
 def listed(directory: Directory, providers: Sequence[str], found: Found) -> ModelList:
     """What the providers offer: their listings, or what the catalogue knows where there is none."""
-    models: list[ModelFacts] = []
+    names: list[tuple[str, str]] = []
     for provider in providers:
         listing = found.listings.get(provider)
         if listing is not None:
             directory.take(listing)
         ids = offered(provider) if listing is None else [info.id for info in listing.models]
-        models += [directory.facts(provider, id_) for id_ in ids]
-    return ModelList(
-        models=models,
-        problems=found.problems,
-        listed_at={name: listing.at for name, listing in found.listings.items()},
-        stale=found.stale,
-    )
+        names += [(provider, id_) for id_ in ids]
+    return ModelList(names, directory, found)
 
 
 def by_family(name: str, config: Config) -> str | None:
