@@ -13,6 +13,7 @@ from aisopod import (
     ImagePart,
     Message,
     ModelConfig,
+    ModelNotFoundError,
     TextPart,
     Tool,
     UnsupportedFeatureError,
@@ -112,3 +113,10 @@ async def test_families_have_names(world: World) -> None:
     assert answer.attempts[-1].model == asking.model("sonnet").id
     mine = world.client("a", config={"aliases": {"sonnet": OPENAI}})
     assert mine.model("sonnet").id == "gpt-4o"
+
+
+async def test_a_name_that_nobody_has_gets_the_nearest(world: World) -> None:
+    world.fail("a", status=404, body=b'{"error":{"code":"model_not_found","message":"no"}}')
+    with pytest.raises(ModelNotFoundError, match=r"no; did you mean openai/gpt-4\.1") as caught:
+        await client(world, "a").complete("openai/gpt4.1", "hi")
+    assert caught.value.model == "gpt4.1"

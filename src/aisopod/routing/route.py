@@ -14,7 +14,14 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from aisopod.errors import AisopodError, ProviderError, ServerError, TotalTimeoutError
+from aisopod.catalogue import nearest
+from aisopod.errors import (
+    AisopodError,
+    ModelNotFoundError,
+    ProviderError,
+    ServerError,
+    TotalTimeoutError,
+)
 from aisopod.policy.selection import Option
 from aisopod.providers.provider import Provider
 from aisopod.routing.booking import Booking
@@ -363,6 +370,13 @@ class Route:
         error = exhausted(self._pool, self._chain, self._errors, states, self._state.now(), why)
         self._told(error)
         return error
+
+
+def _suggest(error: ModelNotFoundError, option: Option) -> None:
+    names = [name for name in nearest(option.provider, option.model) if name != option.model]
+    if names and "did you mean" not in error.message:
+        close = " or ".join(f"{option.provider}/{name}" for name in names)
+        error.message = f"{error.message}; did you mean {close}?"
 
 
 async def _closed(chunks: AsyncIterator[ChatCompletionChunk]) -> None:
