@@ -278,6 +278,8 @@ class Route:
 
     def _failed(self, option: Option, error: AisopodError) -> None:
         """Note the failure and see who is left; raises when it is no use to go on."""
+        if isinstance(error, ModelNotFoundError):
+            _suggest(error, option)
         attempt = self._close("failed", error, self._reported(error))
         action = self._mark_failed(option, error)
         self._errors.append(error)
