@@ -4,7 +4,7 @@
 
 The same request goes through a client with five profiles and two candidates, and through the
 engine with nothing in between; both over a transport that answers from memory. What the client
-takes more is the layer. CPU time of the whole process, so that the thread which writes the state
+takes more is the layer; what it takes more still when requests are recorded is the ledger. CPU time of the whole process, so that the thread which writes the state
 counts too. Machines differ, and so does one machine from hour to hour: a yardstick in pure Python is
 timed before each row.
 """
@@ -27,6 +27,7 @@ from aisopod import (
     ProfileConfig,
     ProviderConfig,
     Secret,
+    UsageConfig,
 )
 from aisopod.transport import Response
 from aisopod.types import HttpRequest
@@ -73,7 +74,7 @@ class Memory:
         pass
 
 
-def config(state: str) -> Config:
+def config(state: str, *, record: bool = False) -> Config:
     profiles = {name: ProfileConfig(api_key=Secret(f"sk-{name}-0123456789")) for name in "abcde"}
     return Config(
         providers={
@@ -81,6 +82,7 @@ def config(state: str) -> Config:
             "anthropic": ProviderConfig(api_key=Secret("sk-claude-0123456789")),
         },
         state=state,
+        usage=UsageConfig(record=record),
     )
 
 
@@ -97,13 +99,13 @@ async def measured(ask: Callable[[], Awaitable[None]], count: int, at_once: int)
     return (time.process_time() - began) / count
 
 
-async def run(state: str, count: int, at_once: int) -> tuple[float, float]:
+async def run(state: str, count: int, at_once: int, *, record: bool) -> tuple[float, float]:
     """CPU seconds of a request at the client and at the engine alone."""
     models = ["openai/gpt-4o", "anthropic/claude-sonnet-4-5"]
     request = ChatCompletionRequest(
         model="gpt-4o", messages=[Message(role="user", content="hi")], stream=True
     )
-    async with AsyncClient(config(state), transport=Memory()) as client:  # type: ignore[arg-type]
+    async with AsyncClient(config(state, record=record), transport=Memory()) as client:  # type: ignore[arg-type]
         engine = client.provider("openai")
         whole = ChatCompletionRequest(
             model=models[0], messages=[Message(role="user", content="hi")], stream=True
@@ -141,13 +143,15 @@ def main() -> None:
         states = {"memory": "memory", "sqlite": f"sqlite:{folder}/state.sqlite"}
         if chosen.redis:
             states["redis"] = chosen.redis
-        columns = ("at once", "yardstick us", "engine us", "client us", "layer us")
+        columns = ("at once", "yardstick us", "engine us", "layer us", "ledger us")
         print(f"{'state':<8}", *columns, sep="  ")
         for name, state in states.items():
             for at_once in (1, 20):
                 measure = yardstick()
-                client, engine = asyncio.run(run(state, chosen.requests, at_once))
-                figures = [at_once, *(x * 1e6 for x in (measure, engine, client, client - engine))]
+                client, engine = asyncio.run(run(state, chosen.requests, at_once, record=False))
+                whole, bare = asyncio.run(run(state, chosen.requests, at_once, record=True))
+                layer, ledger = client - engine, (whole - bare) - (client - engine)
+                figures = [at_once, *(x * 1e6 for x in (measure, engine, layer, ledger))]
                 cells = [f"{x:>{len(c)}.0f}" for x, c in zip(figures, columns, strict=True)]
                 print(f"{name:<8}", *cells, sep="  ")
 

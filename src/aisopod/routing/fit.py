@@ -8,7 +8,7 @@ from aisopod.errors import AisopodError, ContextLengthError, UnsupportedFeatureE
 from aisopod.normalise import estimate_tokens
 from aisopod.types import ChatCompletionRequest, ImagePart
 
-__all__ = ["Needs", "needs_of", "overflow", "unfit"]
+__all__ = ["Needs", "is_near", "needs_of", "overflow", "unfit"]
 
 NEAR = 0.8
 """From this share of the window on, an estimate is not enough."""
@@ -64,9 +64,13 @@ def unfit(needs: Needs, facts: ModelFacts) -> AisopodError | None:
     return None
 
 
+def is_near(needs: Needs, facts: ModelFacts) -> bool:
+    """Whether the prompt may come near the window: it has a letter for each token at least."""
+    return facts.context_window is not None and needs.letters > facts.context_window * NEAR
+
+
 async def overflow(
     request: ChatCompletionRequest,
-    needs: Needs,
     facts: ModelFacts,
     count: Callable[[], Awaitable[int | None]],
 ) -> ContextLengthError | None:
@@ -74,13 +78,11 @@ async def overflow(
 
     Args:
         request: what is asked.
-        needs: the same, at a glance.
         facts: of the model.
         count: the provider's own count; None where it has none.
     """
     window = facts.context_window
-    # A token has a letter at least, but for images, which no window is too small for.
-    if window is None or needs.letters <= window * NEAR:
+    if window is None:
         return None
     size: int | None = estimate_tokens(request)
     assert size is not None  # noqa: S101 - an estimate is a number

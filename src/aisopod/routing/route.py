@@ -27,7 +27,7 @@ from aisopod.providers.provider import Provider
 from aisopod.routing.booking import Booking
 from aisopod.routing.candidates import Candidate
 from aisopod.routing.context import Routing, Wishes
-from aisopod.routing.fit import needs_of, overflow, unfit
+from aisopod.routing.fit import is_near, needs_of, overflow, unfit
 from aisopod.routing.recorder import rule_of
 from aisopod.routing.refusal import considered, exhausted
 from aisopod.routing.turns import Turns
@@ -125,9 +125,10 @@ class Route:
         needs = needs_of(self._request)
         for place, (provider, model) in enumerate(self._chain):
             facts = self._directory.facts(provider, model)
-            error = unfit(needs, facts) or await overflow(
-                self._request, needs, facts, partial(self._counted, provider, model)
-            )
+            error = unfit(needs, facts)
+            if error is None and is_near(needs, facts):
+                count = partial(self._counted, provider, model)
+                error = await overflow(self._request, facts, count)
             if error is not None:
                 self._errors.append(error)
                 self._turns.exclude_candidate(place)

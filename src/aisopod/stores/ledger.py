@@ -108,13 +108,13 @@ class Ledger:
 
     def end(self, entry: LedgerEntry) -> None:
         """A request has ended; its id is the one that `begin` gave."""
+        if not self.store.journaled:
+            self.store.add([entry])
+            return
         try:
             line = encoded(entry)
         except _UNWRITABLE as error:
             self._complain("a request cannot be put into the ledger", error)
-            return
-        if not self.store.journaled:
-            self.store.add([entry])
             return
         journal = self._own_journal()
         try:

@@ -1,4 +1,4 @@
-"""The ledger as a table of the file that also keeps the state; SQLite makes the sums."""
+"""The ledger in an SQLite file beside the state's, which nobody waits for; SQLite makes the sums."""
 
 import sqlite3
 import time
@@ -47,6 +47,18 @@ class SqliteLedger(SqliteFile):
     """
 
     journaled = True
+    migrations: tuple[str, ...] = (
+        """CREATE TABLE ledger (
+            id TEXT PRIMARY KEY, at REAL NOT NULL, provider TEXT NOT NULL, model TEXT NOT NULL,
+            profile TEXT NOT NULL, session TEXT NOT NULL, tags TEXT NOT NULL, input_tokens INTEGER,
+            output_tokens INTEGER, cache_read_tokens INTEGER, cache_write_tokens INTEGER,
+            cache_write_1h_tokens INTEGER, reasoning_tokens INTEGER, input_audio_tokens INTEGER,
+            output_audio_tokens INTEGER, quality TEXT, cost TEXT, currency TEXT,
+            latency_seconds REAL, first_token_seconds REAL, attempts INTEGER NOT NULL,
+            outcome TEXT NOT NULL
+        ) WITHOUT ROWID""",
+        "CREATE INDEX ledger_at ON ledger (at)",
+    )
 
     def __init__(self, path: Path, keep_seconds: float) -> None:
         super().__init__(path)

@@ -57,7 +57,10 @@ def open_ledger(setting: str, folder: Path, *, keep_days: float = 90) -> Ledger:
     if setting == "sqlite" or setting.startswith("sqlite:"):
         from aisopod.stores.ledger_sqlite import SqliteLedger
 
-        return Ledger(SqliteLedger(_file(setting, folder), keep), journals)
+        # A file of its own: a batch of rows must not keep the state's writers waiting.
+        state = _file(setting, folder)
+        file = state.with_name(f"{state.stem}-usage{state.suffix}")
+        return Ledger(SqliteLedger(file, keep), journals)
     if setting.startswith(_SERVERS):
         from aisopod.stores.ledger_redis import RedisLedger
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from aisopod.policy.health import Health
 from aisopod.stores.sqlite_file import SqliteFile
 from aisopod.stores.store import (
+    KEPT_SECONDS,
     Events,
     Snapshot,
     StoreBusyError,
@@ -39,6 +40,10 @@ class SqliteStore(SqliteFile):
     Args:
         path: the file; it and its folder are made when missing, for their owner only.
     """
+
+    migrations: tuple[str, ...] = (
+        "CREATE TABLE health (key TEXT PRIMARY KEY, record BLOB NOT NULL, touched REAL NOT NULL)",
+    )
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
@@ -127,6 +132,9 @@ class SqliteStore(SqliteFile):
             lambda: self._reading().execute("SELECT key, record FROM health").fetchall()
         )
         return Snapshot(time.time(), {key: decoded(record) for key, record in rows})
+
+    def _opened(self, connection: sqlite3.Connection) -> None:
+        connection.execute("DELETE FROM health WHERE touched < ?", (time.time() - KEPT_SECONDS,))
 
     def _forget(self) -> None:
         super()._forget()

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from aisopod.stores.store import KEPT_SECONDS, StoreError
+from aisopod.stores.store import StoreError
 
 __all__ = ["SqliteFile"]
 
@@ -20,20 +20,6 @@ log = logging.getLogger("aisopod.state")
 
 WRITE_WAIT_SECONDS = 5.0
 """Writers queue; only the thread that writes waits."""
-
-# The place of a statement is the version that it leads to.
-MIGRATIONS: tuple[str, ...] = (
-    "CREATE TABLE health (key TEXT PRIMARY KEY, record BLOB NOT NULL, touched REAL NOT NULL)",
-    """CREATE TABLE ledger (
-        id TEXT PRIMARY KEY, at REAL NOT NULL, provider TEXT NOT NULL, model TEXT NOT NULL,
-        profile TEXT NOT NULL, session TEXT NOT NULL, tags TEXT NOT NULL, input_tokens INTEGER,
-        output_tokens INTEGER, cache_read_tokens INTEGER, cache_write_tokens INTEGER,
-        cache_write_1h_tokens INTEGER, reasoning_tokens INTEGER, input_audio_tokens INTEGER,
-        output_audio_tokens INTEGER, quality TEXT, cost TEXT, currency TEXT, latency_seconds REAL,
-        first_token_seconds REAL, attempts INTEGER NOT NULL, outcome TEXT NOT NULL
-    ) WITHOUT ROWID""",
-    "CREATE INDEX ledger_at ON ledger (at)",
-)
 
 # Results that say that the file is no database (any more), not that it is busy.
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
@@ -45,9 +31,13 @@ class SqliteFile:
 
     Args:
         path: the file; it and its folder are made when missing, for their owner only.
+
+    Attributes:
+        migrations: statements; the place of each is the version that it leads to.
     """
 
     remote = False
+    migrations: tuple[str, ...] = ()
 
     def __init__(self, path: Path) -> None:
         self.name = f"sqlite:{path}"
@@ -83,7 +73,8 @@ class SqliteFile:
             os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
             connection = self._connected(WRITE_WAIT_SECONDS)
             try:
-                _migrate(connection)
+                _migrate(connection, self.migrations)
+                self._opened(connection)
             except BaseException:
                 connection.close()
                 raise
@@ -103,6 +94,9 @@ class SqliteFile:
         if self._pid != os.getpid():
             self._pid = os.getpid()
             self._forget()
+
+    def _opened(self, connection: sqlite3.Connection) -> None:
+        """The file is open for writing, and of this version."""
 
     def _forget(self) -> None:
         self._reader = self._writer = None
@@ -132,30 +126,29 @@ class SqliteFile:
         log.warning("the state file is damaged (%s): it was set aside as %s", error, aside)
 
 
-def _migrate(connection: sqlite3.Connection) -> None:
+def _migrate(connection: sqlite3.Connection, migrations: tuple[str, ...]) -> None:
     """Bring the file to this version, one process at a time."""
     connection.execute("PRAGMA journal_mode = WAL")
-    if _version(connection) == len(MIGRATIONS):
-        connection.execute("DELETE FROM health WHERE touched < ?", (time.time() - KEPT_SECONDS,))
+    if _version(connection, migrations) == len(migrations):
         return
     connection.execute("BEGIN IMMEDIATE")
     try:
         # Another process may have done it while this one waited for its turn.
-        for statement in MIGRATIONS[_version(connection) :]:
+        for statement in migrations[_version(connection, migrations) :]:
             connection.execute(statement)
-        connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+        connection.execute(f"PRAGMA user_version = {len(migrations)}")
         connection.execute("COMMIT")
     except BaseException:
         connection.execute("ROLLBACK")
         raise
 
 
-def _version(connection: sqlite3.Connection) -> int:
+def _version(connection: sqlite3.Connection, migrations: tuple[str, ...]) -> int:
     """The file's version; one that a newer aisopod made is left as it is."""
     version = int(connection.execute("PRAGMA user_version").fetchone()[0])
-    if version > len(MIGRATIONS):
+    if version > len(migrations):
         raise StoreError(
-            f"the state file is of version {version}, newer than this aisopod's "
-            f"{len(MIGRATIONS)}: upgrade aisopod, or name another file"
+            f"the file is of version {version}, newer than this aisopod's "
+            f"{len(migrations)}: upgrade aisopod, or name another file"
         )
     return version
