@@ -33,7 +33,7 @@ class Recorder:
         events: dict[str, Sequence[Event]] = {option.subjects[0]: [Used(at=now)]}
         if session is not None:
             events[session_key(option.provider, session)] = [Pinned(at=now, profile=option.profile)]
-        self._state.note(events, write=False)
+        self._state.note(events, write="later")
 
     def succeeded(
         self,
@@ -69,9 +69,11 @@ class Recorder:
         elif self._is_marked(pair):
             events[pair] = [own]
         events |= {key: [alive] for key in (model, provider) if self._is_marked(key)}
+        # That somebody is back, or out until then, others must know at once.
+        urgent = len(events) > 1 or self._is_marked(profile)
         if subjects is not None:
             events = {key: happened for key, happened in events.items() if key in subjects}
-        self._state.note(events)
+        self._state.note(events, write="now" if urgent else "soon")
 
     def failed(
         self,

@@ -55,10 +55,9 @@ class SqliteStore(SqliteFile):
     def read(self, keys: Iterable[str]) -> Snapshot:
         """The records of these keys."""
         wanted = list(keys)
-        records = self._guarded(lambda: self._read(wanted))
-        return Snapshot(time.time(), records)
+        return self._guarded(lambda: self._read(wanted))
 
-    def _read(self, wanted: Sequence[str]) -> dict[str, Health]:
+    def _read(self, wanted: Sequence[str]) -> Snapshot:
         connection = self._reading()
         (version,) = connection.execute("PRAGMA data_version").fetchone()
         if version != self._version or len(self._seen) > MOST_SEEN:
@@ -69,7 +68,8 @@ class SqliteStore(SqliteFile):
             seen.update(dict.fromkeys(missing))
             rows = self._selected(connection, missing)
             seen.update((key, decoded(record)) for key, record in rows)
-        return {key: record for key in wanted if (record := seen[key]) is not None}
+        records = {key: record for key in wanted if (record := seen[key]) is not None}
+        return Snapshot(time.time(), records, is_old=not missing)
 
     @staticmethod
     def _selected(connection: sqlite3.Connection, wanted: Sequence[str]) -> list[tuple[str, bytes]]:
@@ -98,7 +98,7 @@ class SqliteStore(SqliteFile):
         except sqlite3.Error as error:
             # What it is beside busy, the thread that writes finds out, and mends.
             raise StoreBusyError(f"{self.name}: {error}") from error
-        self._seen.update(changed)
+        self._seen.update((key, record) for key, record in changed.items() if key in self._seen)
         return changed
 
     @staticmethod
