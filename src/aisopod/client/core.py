@@ -39,6 +39,9 @@ from aisopod.types import (
 
 __all__ = ["Core"]
 
+MOST_CHAINS = 1_000
+"""Chains that are remembered; who names models at random must not fill the memory."""
+
 
 class Core:
     """Opens what requests share when it is first wanted, and closes it.
@@ -63,6 +66,7 @@ class Core:
         self._hooks = Hooks(on_attempt, on_failure, on_switch)
         self._shared: Routing | None = None
         self._families: dict[str, str | None] = {}
+        self._chains: dict[tuple[str, ...], tuple[Candidate, ...]] = {}
         self._renewing: asyncio.Task[Found] | None = None
 
     async def __aenter__(self) -> Self:
@@ -131,8 +135,14 @@ class Core:
 
     def _chain(self, names: Sequence[str]) -> tuple[Candidate, ...]:
         default = self.config.default_model
-        names = names or ([default] if default else [])
-        return chain_of(names, self.config.aliases, self._newest)
+        wanted = tuple(names) or ((default,) if default else ())
+        chain = self._chains.get(wanted)
+        if chain is None:
+            chain = chain_of(wanted, self.config.aliases, self._newest)
+            if len(self._chains) >= MOST_CHAINS:
+                self._chains.clear()
+            self._chains[wanted] = chain
+        return chain
 
     def _newest(self, family: str) -> str | None:
         if family not in self._families:

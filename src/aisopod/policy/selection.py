@@ -182,9 +182,16 @@ def _turn(
     Neither counts turns: counts that several processes keep contradict each other, and flood a
     profile that was away for a while.
     """
-    weight = options[0].weight
-    if all(option.weight == weight for option in options):
-        return min(options, key=lambda option: _last_used(option, health))
+    first = options[0]
+    longest, waited = first, _last_used(first, health)
+    for option in options:
+        if option.weight != first.weight:
+            break
+        used = _last_used(option, health)
+        if used < waited:
+            longest, waited = option, used
+    else:
+        return longest
     drawn = chance * sum(option.weight for option in options)
     for option in options:
         drawn -= option.weight

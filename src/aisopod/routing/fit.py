@@ -12,6 +12,8 @@ __all__ = ["Needs", "is_near", "needs_of", "overflow", "unfit"]
 
 NEAR = 0.8
 """From this share of the window on, an estimate is not enough."""
+SMALLEST_WINDOW = 2_000
+"""Letters that fit every model."""
 FAR = 1.5
 """An estimate beyond this share is believed; the real count differs by a third at most."""
 
@@ -28,6 +30,11 @@ class Needs(NamedTuple):
     images: bool
     tools: bool
     letters: int
+
+    @property
+    def are_everyones(self) -> bool:
+        """Whether there is no model that could not do it."""
+        return not (self.images or self.tools) and self.letters < SMALLEST_WINDOW * NEAR
 
 
 def needs_of(request: ChatCompletionRequest) -> Needs:

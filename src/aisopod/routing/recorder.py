@@ -61,14 +61,15 @@ class Recorder:
         profile, pair, model, provider = option.subjects
         paced = _paced_until(limits, now, cooldowns) if limits and cooldowns else 0.0
         own = Succeeded(at=now, started=started, secret=secret, disproves=disproves)
-        # An answer now shows a model alive, whenever its request was sent.
-        alive = Succeeded(at=now, started=now)
         events: dict[str, Sequence[Event]] = {profile: [own]}
         if paced:
             events[pair] = [Succeeded(at=now, started=started, secret=secret, paced_until=paced)]
         elif self._is_marked(pair):
             events[pair] = [own]
-        events |= {key: [alive] for key in (model, provider) if self._is_marked(key)}
+        for key in (model, provider):
+            if self._is_marked(key):
+                # An answer now shows a model alive, whenever its request was sent.
+                events[key] = [Succeeded(at=now, started=now)]
         # That somebody is back, or out until then, others must know at once.
         urgent = len(events) > 1 or self._is_marked(profile)
         if subjects is not None:

@@ -27,7 +27,7 @@ from aisopod.providers.provider import Provider
 from aisopod.routing.booking import Booking
 from aisopod.routing.candidates import Candidate
 from aisopod.routing.context import Routing, Wishes
-from aisopod.routing.fit import is_near, needs_of, overflow, unfit
+from aisopod.routing.fit import Needs, is_near, needs_of, overflow, unfit
 from aisopod.routing.recorder import rule_of
 from aisopod.routing.refusal import considered, exhausted
 from aisopod.routing.turns import Turns
@@ -106,8 +106,9 @@ class Route:
         """
         self._began = asyncio.get_running_loop().time()
         await self._turns.begin()
-        if self._wishes.check:
-            await self._check_fit()
+        needs = needs_of(self._request)
+        if self._wishes.check and not needs.are_everyones:
+            await self._check_fit(needs)
         if self._ledger is not None:
             now = self._state.now()
             self._booking = Booking(self._ledger, self._chain[0], self._wishes, now)
@@ -120,9 +121,8 @@ class Route:
             except AisopodError as error:
                 self._failed(option, error)
 
-    async def _check_fit(self) -> None:
+    async def _check_fit(self, needs: Needs) -> None:
         """Leave out who is known not to be able to; with nobody left, that is told at the end."""
-        needs = needs_of(self._request)
         for place, (provider, model) in enumerate(self._chain):
             facts = self._directory.facts(provider, model)
             error = unfit(needs, facts)
@@ -349,9 +349,12 @@ class Route:
         usage: TokenUsage | None = None,
     ) -> Attempt:
         """The last attempt has ended."""
-        facts: dict[str, Any] = {"outcome": outcome, "usage": usage}
-        facts["seconds"] = self._state.now() - self._sent
         attempt = self.attempts[-1]
+        facts: dict[str, Any] = {
+            "outcome": outcome,
+            "usage": usage,
+            "seconds": self._state.now() - self._sent,
+        }
         if usage is not None:
             facts["cost"] = self._directory.cost(attempt.provider, attempt.model, usage)
         if error is not None:
