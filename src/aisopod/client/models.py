@@ -69,7 +69,8 @@ class Models(Core):
         directory = self._routing().directory
         ask = directory.discovery.refresh if refresh else directory.discovery.find
         found = await ask(names)
-        if found.stale and renew and not refresh and self._renewing is None:
+        renewing = self._renewing is not None and not self._renewing.done()
+        if found.stale and renew and not refresh and not renewing:
             self._renewing = asyncio.create_task(directory.discovery.refresh(found.stale))
         return listed(directory, names, found)
 
