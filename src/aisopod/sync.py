@@ -13,9 +13,11 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from types import TracebackType
 from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar
 
+from aisopod.catalogue import Difference, ModelFacts
 from aisopod.client import AsyncClient, Stream
 from aisopod.config import Config, Profile
 from aisopod.errors import AisopodError
+from aisopod.routing import ModelList
 from aisopod.types import (
     Attempt,
     ChatCompletion,
@@ -245,6 +247,7 @@ class Client:
     count_tokens = _blocking(AsyncClient.count_tokens)
     explain = _blocking(AsyncClient.explain)
     list_models = _blocking(AsyncClient.list_models)
+    models = _blocking(AsyncClient.models)
     show_model = _blocking(AsyncClient.show_model)
     health_check = _blocking(AsyncClient.health_check)
     mark_good = _blocking(AsyncClient.mark_good)
@@ -254,10 +257,23 @@ class Client:
     reset_profile = _blocking(AsyncClient.reset_profile)
     reset_session = _blocking(AsyncClient.reset_session)
     preview = _direct(AsyncClient.preview)
+    usage = _blocking(AsyncClient.usage)
 
     def usable_providers(self) -> list[str]:
         """AsyncClient.usable_providers."""
         return self._client.usable_providers()
+
+    def known_models(self, provider: str | None = None) -> ModelList:
+        """AsyncClient.known_models."""
+        return self._client.known_models(provider)
+
+    def model(self, name: str) -> ModelFacts:
+        """AsyncClient.model."""
+        return self._client.model(name)
+
+    def contradictions(self, name: str) -> list[Difference]:
+        """AsyncClient.contradictions."""
+        return self._client.contradictions(name)
 
     def profiles(self, provider: str) -> list[Profile]:
         """AsyncClient.profiles."""

@@ -21,7 +21,7 @@ from aisopod.types import (
     TokenUsage,
     fold,
 )
-from support.recordings import Recording, load
+from support.recordings import Recording, load, opening
 
 ANSWERS = [r for r in load("anthropic", "messages") if r.expect and not r.expect["error"]]
 STREAMS = [r for r in ANSWERS if r.stream]
@@ -71,9 +71,12 @@ def stream_chunks(recording: Recording, pieces: list[bytes]) -> list[ChatComplet
 
 
 def read(recording: Recording) -> ChatCompletion:
-    if recording.stream:
-        return fold(stream_chunks(recording, [recording.body]))
-    return fold(codec.decode(recording.body, target(recording)))
+    chunks = (
+        stream_chunks(recording, [recording.body])
+        if recording.stream
+        else codec.decode(recording.body, target(recording))
+    )
+    return fold([opening("anthropic"), *chunks])
 
 
 @by_name(ANSWERS)

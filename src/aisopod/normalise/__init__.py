@@ -1,6 +1,7 @@
 """Pure rules over requests: what users may write, what is refused, how it is fitted to a wire."""
 
 from aisopod.normalise.coerce import build_request
+from aisopod.normalise.estimate import count_bytes, estimate_tokens
 from aisopod.normalise.limits import Limits, Words
 from aisopod.normalise.notes import Notes
 from aisopod.normalise.placed import Placed, Prepared
@@ -17,6 +18,8 @@ __all__ = [
     "Target",
     "Words",
     "build_request",
+    "count_bytes",
+    "estimate_tokens",
     "prepare",
     "validate",
 ]

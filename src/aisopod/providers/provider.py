@@ -23,7 +23,7 @@ from aisopod.errors import (
     TransportError,
     UnsupportedFeatureError,
 )
-from aisopod.normalise import NormaliseConfig, validate
+from aisopod.normalise import NormaliseConfig, count_bytes, estimate_tokens, validate
 from aisopod.providers.exchange import MAX_BODY_BYTES, PLAIN_TOTAL_SECONDS, Exchange
 from aisopod.providers.host import Credential, CredentialSource, Host, Listing, joined_headers
 from aisopod.transport import Response, Transport
@@ -37,6 +37,7 @@ from aisopod.types import (
     ProviderHealth,
     PullProgress,
     Timeouts,
+    TokenCount,
 )
 
 __all__ = ["Provider"]
@@ -200,6 +201,7 @@ class Provider:
         return msgspec.structs.replace(
             model,
             capabilities=model.capabilities or detail.capabilities,
+            lacks=model.lacks or detail.lacks,
             context_window=model.context_window or detail.context_window,
         )
 
@@ -234,28 +236,33 @@ class Provider:
                 return known
         raise ModelNotFoundError("it is not in the listing", provider=self.id, model=model)
 
-    async def count_tokens(self, request: ChatCompletionRequest) -> int:
-        """How many tokens the request's prompt has, by the provider's own count.
+    async def count_tokens(self, request: ChatCompletionRequest) -> TokenCount:
+        """How many tokens the request's prompt has: by the provider's count, else an estimate.
 
         Raises:
-            UnsupportedFeatureError: the provider does not count.
+            InvalidRequestError: the request cannot be sent.
             ProviderError: the provider refused or failed.
             TransportError: no whole answer arrived.
         """
+        validate(request)
         counting = self.host.token_counting
         if counting is None:
-            raise UnsupportedFeatureError(
-                f"{self.host.name} counts no tokens",
-                field="provider",
-                value=self.id,
-                remedy="Read `usage` of a response",
-            )
-        validate(request)
+            return await self._estimated(request)
         encoded = self.host.codec.encode(request, self._target(request.model))
         body = counting.encode(encoded.body, request.model)
         path = self._path(counting.path, counting.model(request.model))
         http = self._request("POST", path, body=body, headers=encoded.headers)
-        return counting.parse(await self._call(http, request.model))
+        tokens = counting.parse(await self._call(http, request.model))
+        return TokenCount(tokens=tokens, quality="exact", method="provider")
+
+    async def _estimated(self, request: ChatCompletionRequest) -> TokenCount:
+        load = self.host.text_counter
+        count = await asyncio.to_thread(load, request.model) if load is not None else None
+        return TokenCount(
+            tokens=estimate_tokens(request, count or count_bytes),
+            quality="estimated",
+            method="length" if count is None else "tiktoken",
+        )
 
     async def health_check(self) -> ProviderHealth:
         """Whether requests can be expected to work; costs no tokens and does not raise."""

@@ -31,7 +31,7 @@ from aisopod.types.request import (
 from aisopod.types.response import ChatCompletion, Fold, fold
 from aisopod.types.secret import Secret
 from aisopod.types.tools import OpaqueTool, Tool, ToolChoice, ToolChoiceMode
-from aisopod.types.usage import TokenUsage
+from aisopod.types.usage import TokenCount, TokenUsage, UsageQuality
 from aisopod.types.warnings import ResponseWarning, WarningAction
 
 __all__ = [
@@ -69,12 +69,14 @@ __all__ = [
     "TextPart",
     "ThinkingPart",
     "Timeouts",
+    "TokenCount",
     "TokenUsage",
     "Tool",
     "ToolCall",
     "ToolCallDelta",
     "ToolChoice",
     "ToolChoiceMode",
+    "UsageQuality",
     "WarningAction",
     "fold",
     "sniff_media_type",
