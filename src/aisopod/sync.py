@@ -13,9 +13,11 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from types import TracebackType
 from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar
 
+from aisopod.catalogue import Difference, ModelFacts
 from aisopod.client import AsyncClient, Stream
 from aisopod.config import Config, Profile
 from aisopod.errors import AisopodError
+from aisopod.routing import ModelList
 from aisopod.types import (
     Attempt,
     ChatCompletion,
@@ -183,6 +185,18 @@ def _streamed(
     return open_
 
 
+def _direct(
+    method: Callable[Concatenate[AsyncClient, P], T],
+) -> Callable[Concatenate["Client", P], T]:
+    """The same method, which waits for nothing."""
+
+    @functools.wraps(method)
+    def call(self: "Client", /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return method(self._client, *args, **kwargs)
+
+    return call
+
+
 class Client:
     """AsyncClient for code without an event loop: the same calls, blocking.
 
@@ -233,6 +247,7 @@ class Client:
     count_tokens = _blocking(AsyncClient.count_tokens)
     explain = _blocking(AsyncClient.explain)
     list_models = _blocking(AsyncClient.list_models)
+    models = _blocking(AsyncClient.models)
     show_model = _blocking(AsyncClient.show_model)
     health_check = _blocking(AsyncClient.health_check)
     mark_good = _blocking(AsyncClient.mark_good)
@@ -241,10 +256,24 @@ class Client:
     check_profile = _blocking(AsyncClient.check_profile)
     reset_profile = _blocking(AsyncClient.reset_profile)
     reset_session = _blocking(AsyncClient.reset_session)
+    preview = _direct(AsyncClient.preview)
+    usage = _blocking(AsyncClient.usage)
 
     def usable_providers(self) -> list[str]:
         """AsyncClient.usable_providers."""
         return self._client.usable_providers()
+
+    def known_models(self, provider: str | None = None) -> ModelList:
+        """AsyncClient.known_models."""
+        return self._client.known_models(provider)
+
+    def model(self, name: str) -> ModelFacts:
+        """AsyncClient.model."""
+        return self._client.model(name)
+
+    def contradictions(self, name: str) -> list[Difference]:
+        """AsyncClient.contradictions."""
+        return self._client.contradictions(name)
 
     def profiles(self, provider: str) -> list[Profile]:
         """AsyncClient.profiles."""

@@ -10,8 +10,8 @@ ASYNC_ONLY = {"provider", "transport"}
 """What they give or take is itself for an event loop."""
 METHODS = [
     name
-    for name, each in vars(AsyncClient).items()
-    if callable(each) and not name.startswith("_") and name not in ASYNC_ONLY
+    for name, each in inspect.getmembers(AsyncClient, inspect.isfunction)
+    if not name.startswith("_") and name not in ASYNC_ONLY
 ]
 
 

@@ -5,6 +5,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from aisopod import (
     UnknownModelError,
     UnsupportedFeatureError,
 )
+from aisopod.simulator import Fault
 from failover.conftest import CLAUDE, NAMES, OPENAI, World
 
 Clock = Callable[[float], None]
@@ -151,14 +153,17 @@ async def test_a_pinned_profile_is_strict(world: World) -> None:
 # --- waiting -------------------------------------------------------------------------------------
 
 
-async def test_who_came_first_is_served_first(world: World, clock: Clock) -> None:
+async def test_who_came_first_is_served_first(world: World) -> None:
     world.fail("a", status=429, headers={"retry-after": "0.4"})
-    client = world.client("a", failover=FailoverConfig(max_wait=10))
-    ended: list[int] = []
+    asking: ContextVar[int] = ContextVar("asking")
+    sent: list[int] = []
+    client = world.client(
+        "a", failover=FailoverConfig(max_wait=10), on_attempt=lambda _: sent.append(asking.get())
+    )
 
     async def ask(number: int) -> None:
-        await client.complete(OPENAI, str(number))
-        ended.append(number)
+        asking.set(number)
+        await client.complete(OPENAI, "hi")
 
     tasks = [asyncio.create_task(ask(0))]
     await asyncio.sleep(0.15)
@@ -166,14 +171,38 @@ async def test_who_came_first_is_served_first(world: World, clock: Clock) -> Non
         tasks.append(asyncio.create_task(ask(number)))
         await asyncio.sleep(0.01)
     tasks[3].cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-    prompts = [
-        received.body["messages"][-1]["content"]
-        for received in world.simulator.requests
-        if received.body
-    ]
-    assert prompts == ["0", "0", "1", "2", "4", "5", "6", "7"]
-    assert sorted(ended) == [0, 1, 2, 4, 5, 6, 7]
+    done = await asyncio.gather(*tasks, return_exceptions=True)
+    assert sent == [0, 0, 1, 2, 4, 5, 6, 7]
+    assert [number for number, end in enumerate(done) if end is not None] == [3]
+
+
+async def test_who_waited_leaves_in_growing_groups(world: World) -> None:
+    """All of them at once would only meet the limit again that they had waited for."""
+    world.fail("a", status=429, headers={"retry-after": "0.3"})
+    client = world.client("a", failover=FailoverConfig(max_wait=10))
+    with pytest.raises(RateLimitError):
+        await client.complete(OPENAI, "hi", failover=FailoverConfig(max_wait=0))
+    tasks = [asyncio.create_task(client.complete(OPENAI, "hi")) for _ in range(20)]
+    await asyncio.sleep(0.1)
+    key = world.key("a")
+    key.limit, key.window, key.limit_headers = 4, 0.3, False
+    await asyncio.gather(*tasks)
+    assert key.served == 21
+    assert key.limited <= 22
+
+
+async def test_a_slow_answer_holds_up_nobody_behind_it(world: World) -> None:
+    world.fail("a", status=429, headers={"retry-after": "0.2"})
+    client = world.client("a", failover=FailoverConfig(max_wait=10))
+    with pytest.raises(RateLimitError):
+        await client.complete(OPENAI, "hi", failover=FailoverConfig(max_wait=0))
+    world.answer("a", content="probe")
+    for _ in range(3):
+        world.answer("a", content="slowly", first_delay=2.0)
+    began = time.monotonic()
+    answers = await asyncio.gather(*(client.complete(OPENAI, "hi") for _ in range(8)))
+    assert sum(answer.text == "slowly" for answer in answers) == 3
+    assert time.monotonic() - began < 4
 
 
 async def test_who_cannot_be_served_in_time_fails_at_once(world: World) -> None:
@@ -335,6 +364,27 @@ async def test_another_secret_starts_afresh(world: World, tmp_path: Path) -> Non
         await world.client(provider={"profiles": profiles}, state="sqlite").complete(OPENAI, "hi")
 
 
+async def test_a_late_refusal_of_the_old_secret_is_not_held_against_the_new_one(
+    world: World, tmp_path: Path
+) -> None:
+    """A key is replaced while many requests with the old one are still under way."""
+    file = tmp_path / "key"
+    file.write_text(KEY.format("a"))
+    client = world.client(provider={"profiles": {"file": ProfileConfig(api_key_file=str(file))}})
+    world.answer("a", first_delay=0.4, fault=Fault(kind="status", status=401))
+    late = asyncio.create_task(client.complete(OPENAI, "hi"))
+    while not world.asked:
+        await asyncio.sleep(0.01)
+    world.fail("a", status=401)
+    with pytest.raises(AuthenticationError):
+        await client.complete(OPENAI, "hi")
+    file.write_text(KEY.format("b"))
+    assert (await client.complete(OPENAI, "hi")).text == "fine"
+    await asyncio.gather(late, return_exceptions=True)
+    assert (await client.complete(OPENAI, "hi")).text == "fine"
+    assert world.asked == ["a", "a", "b", "b", "b"]
+
+
 async def test_a_key_that_cannot_be_read_is_passed_over_until_it_can(
     world: World, tmp_path: Path
 ) -> None:
@@ -377,6 +427,18 @@ async def test_marks_can_be_set_by_hand(world: World) -> None:
         await client.complete(OPENAI, "hi")
     with pytest.raises(ConfigurationError, match="there are openai:a, openai:b"):
         await client.mark_good("openai:zz", "m")
+
+
+@pytest.mark.parametrize("told", ["1764000000000", "1e20", "1e308"])
+async def test_a_time_that_no_calendar_has_is_told_too(world: World, told: str) -> None:
+    """Some say milliseconds, or a date, where seconds belong."""
+    for name in "ab":
+        world.fail(name, status=429, headers={"retry-after": told})
+    client = world.client("a", "b", state="sqlite")
+    for _ in range(2):
+        with pytest.raises(AllAttemptsFailedError, match=r"back in \d+ days"):
+            await client.complete(OPENAI, "hi")
+    assert (await client.explain(OPENAI)).chosen is None
 
 
 async def test_explain_asks_nobody(world: World) -> None:

@@ -28,7 +28,7 @@ from aisopod.types import (
     TokenUsage,
     fold,
 )
-from support.recordings import Recording, load, opening
+from support.recordings import Recording, load, opening, results_of
 from support.validity import converse_shape, with_bytes
 
 CONVERSE = [r for r in load("bedrock", "converse", "converse-stream") if r.expect]
@@ -276,7 +276,12 @@ def test_the_answer_can_be_sent_back(recording: Recording) -> None:
     answer = read(recording)
     request = ChatCompletionRequest(
         model=target(recording).model,
-        messages=[Message(role="user", content="hi"), answer.message],
+        messages=[
+            Message(role="user", content="hi"),
+            answer.message,
+            *results_of(answer.message),
+            Message(role="user", content="go on"),
+        ],
     )
     encoded = converse.encode(request, target(recording))
     message = msgspec.json.decode(encoded.body)["messages"][1]

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import msgspec
 
@@ -23,7 +23,7 @@ from aisopod.errors import (
     TransportError,
     UnsupportedFeatureError,
 )
-from aisopod.normalise import validate
+from aisopod.normalise import NormaliseConfig, count_bytes, estimate_tokens, validate
 from aisopod.providers.exchange import MAX_BODY_BYTES, PLAIN_TOTAL_SECONDS, Exchange
 from aisopod.providers.host import Credential, CredentialSource, Host, Listing, joined_headers
 from aisopod.transport import Response, Transport
@@ -33,9 +33,11 @@ from aisopod.types import (
     HttpRequest,
     ModelInfo,
     OnUnsupported,
+    Preview,
     ProviderHealth,
     PullProgress,
     Timeouts,
+    TokenCount,
 )
 
 __all__ = ["Provider"]
@@ -58,6 +60,7 @@ class Provider:
         options: the host's own options, such as an organisation or an API version.
         timeouts: limits for every request.
         on_unsupported: what to do with a parameter that a model does not take.
+        normalise: how conversations are changed for a wire that does not take them as they are.
         rules: what answers of this provider mean, before the dialect's own rules.
 
     Raises:
@@ -75,6 +78,7 @@ class Provider:
         options: Mapping[str, str] | None = None,
         timeouts: Timeouts | None = None,
         on_unsupported: OnUnsupported = "error",
+        normalise: NormaliseConfig | None = None,
         rules: Sequence[Rule] = (),
     ) -> None:
         self.id = host.id
@@ -85,6 +89,7 @@ class Provider:
         self._credential = credential
         self._options = {**host.option_defaults, **(options or {})}
         self._on_unsupported: OnUnsupported = on_unsupported
+        self._normalise = normalise or NormaliseConfig()
         self._rules = check_patterns(rules)
         self._headers: dict[str, str] = {
             "user-agent": "aisopod",
@@ -130,11 +135,32 @@ class Provider:
             self.host,
             target,
             limits,
-            encoded.warnings,
+            encoded,
             send=lambda: self._open(http, limits, request.model),
             named=lambda error: self._named(error, request.model),
         )
         return exchange.streamed() if request.stream else exchange.plain()
+
+    def preview(self, request: ChatCompletionRequest) -> Preview:
+        """What `chat_completion` would send, without sending it; needs no credential.
+
+        Raises:
+            InvalidRequestError: the request cannot be sent.
+        """
+        validate(request)
+        encoded = self.host.codec.encode(request, self._target(request.model))
+        http = self._chat_request(request, encoded)
+        address = urlsplit(http.url)
+        return Preview(
+            method=http.method,
+            path=address.path + (f"?{address.query}" if address.query else ""),
+            body=msgspec.json.decode(encoded.body),
+            headers={
+                name: "***" if value in self._secrets else value
+                for name, value in http.headers.items()
+            },
+            warnings=encoded.warnings,
+        )
 
     async def list_models(self) -> list[ModelInfo]:
         """Every model that the provider offers, all pages.
@@ -175,6 +201,7 @@ class Provider:
         return msgspec.structs.replace(
             model,
             capabilities=model.capabilities or detail.capabilities,
+            lacks=model.lacks or detail.lacks,
             context_window=model.context_window or detail.context_window,
         )
 
@@ -209,28 +236,33 @@ class Provider:
                 return known
         raise ModelNotFoundError("it is not in the listing", provider=self.id, model=model)
 
-    async def count_tokens(self, request: ChatCompletionRequest) -> int:
-        """How many tokens the request's prompt has, by the provider's own count.
+    async def count_tokens(self, request: ChatCompletionRequest) -> TokenCount:
+        """How many tokens the request's prompt has: by the provider's count, else an estimate.
 
         Raises:
-            UnsupportedFeatureError: the provider does not count.
+            InvalidRequestError: the request cannot be sent.
             ProviderError: the provider refused or failed.
             TransportError: no whole answer arrived.
         """
+        validate(request)
         counting = self.host.token_counting
         if counting is None:
-            raise UnsupportedFeatureError(
-                f"{self.host.name} counts no tokens",
-                field="provider",
-                value=self.id,
-                remedy="Read `usage` of a response",
-            )
-        validate(request)
+            return await self._estimated(request)
         encoded = self.host.codec.encode(request, self._target(request.model))
         body = counting.encode(encoded.body, request.model)
         path = self._path(counting.path, counting.model(request.model))
         http = self._request("POST", path, body=body, headers=encoded.headers)
-        return counting.parse(await self._call(http, request.model))
+        tokens = counting.parse(await self._call(http, request.model))
+        return TokenCount(tokens=tokens, quality="exact", method="provider")
+
+    async def _estimated(self, request: ChatCompletionRequest) -> TokenCount:
+        load = self.host.text_counter
+        count = await asyncio.to_thread(load, request.model) if load is not None else None
+        return TokenCount(
+            tokens=estimate_tokens(request, count or count_bytes),
+            quality="estimated",
+            method="length" if count is None else "tiktoken",
+        )
 
     async def health_check(self) -> ProviderHealth:
         """Whether requests can be expected to work; costs no tokens and does not raise."""
@@ -290,6 +322,7 @@ class Provider:
             provider=self.id,
             model=model,
             on_unsupported=self._on_unsupported,
+            normalise=self._normalise,
             quirks=self.host.quirks,
         )
 
@@ -316,11 +349,6 @@ class Provider:
             # What a platform settled as an address is one already.
             given = value if name.endswith("_url") else quote(value, safe="")
             path = path.replace(f"{{{name}}}", given)
-        if self._credential is None and self.host.key_required:
-            names = " or ".join((*self.host.key_variables, *self.host.token_variables))
-            raise MissingCredentialError(
-                f"{self.host.name} needs a key: set {names}, or api_key in the configuration"
-            )
         return HttpRequest(
             method=method,
             url=path if path.startswith("http") else self.base_url + path,
@@ -352,6 +380,11 @@ class Provider:
 
         A credential that was refused is renewed once, where it can be.
         """
+        if self._credential is None and self.host.key_required:
+            names = " or ".join((*self.host.key_variables, *self.host.token_variables))
+            raise MissingCredentialError(
+                f"{self.host.name} needs a key: set {names}, or api_key in the configuration"
+            )
         source = self._credential
         if source is None or isinstance(source, Credential):
             return await self._opened(http, source, limits, model)

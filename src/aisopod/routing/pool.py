@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from aisopod import config as configuration
 from aisopod.config import Config, Profile, ProfileConfig
-from aisopod.errors import ConfigurationError, UnknownProviderError
+from aisopod.errors import ConfigurationError, MissingCredentialError, UnknownProviderError
 from aisopod.policy.cooldowns import Cooldowns
 from aisopod.policy.selection import Option
 from aisopod.providers import registry
@@ -127,6 +127,20 @@ class Pool:
                 first = first or error
         assert first is not None  # noqa: S101 - a provider has at least one profile
         raise first
+
+    def unsigned(self, provider: str, base_url: str | None = None) -> ModelProvider:
+        """As `default`; without any credential, the provider for what needs none.
+
+        Raises:
+            ConfigurationError: it is not set up for another reason.
+        """
+        try:
+            return self.default(provider, base_url)
+        except MissingCredentialError:
+            host = find_host(provider, self._config)
+            if not isinstance(host, Host):
+                raise
+            return build_provider(host, self._config, self._transport, base_url=base_url)
 
     def options(self, chain: Sequence[Candidate], pinned: str | None = None) -> list[Option]:
         """Every profile that may serve a candidate, in the candidates' order.
@@ -340,6 +354,7 @@ def build_provider(
         options=settled,
         timeouts=timeouts or configuration.timeouts_for(host, config),
         on_unsupported=config.on_unsupported,
+        normalise=config.normalise,
         rules=[*settings.rules, *config.rules],
     )
 

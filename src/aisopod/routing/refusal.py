@@ -95,7 +95,11 @@ def exhausted(
 def moment(at: float, now: float) -> str:
     """A time for people: how far it is, and when by the clock."""
     seconds = max(at - now, 0.0)
-    local = datetime.fromtimestamp(at).astimezone()
+    try:
+        local = datetime.fromtimestamp(at).astimezone()
+    except (ValueError, OverflowError, OSError):
+        # Some services say milliseconds, or a date, where seconds belong.
+        return f"in {seconds / 86400:.0f} days"
     clock = local.strftime("%H:%M:%S" if seconds < 12 * 3600 else "%Y-%m-%d %H:%M")
     for size, unit in ((86400, "days"), (3600, "h"), (60, "min")):
         if seconds >= 2 * size:
@@ -150,7 +154,7 @@ def _target(provider: str, model: str, profile: str) -> str:
 
 def _where(error: AisopodError) -> str:
     attempt = error.attempts[-1] if error.attempts else None
-    return _target(attempt.provider, attempt.model, attempt.profile) if attempt else "somewhere"
+    return _target(attempt.provider, attempt.model, attempt.profile) if attempt else "not sent"
 
 
 def _class(error: AisopodError) -> str:

@@ -5,7 +5,6 @@ from aisopod.types.chunks import (
     ChatCompletionChunk,
     FinishReason,
     MessageDelta,
-    ResponseWarning,
     ToolCallDelta,
 )
 from aisopod.types.content import (
@@ -19,7 +18,7 @@ from aisopod.types.content import (
     ThinkingPart,
     sniff_media_type,
 )
-from aisopod.types.http import HttpRequest, RateLimit, ResponseInfo, Timeouts
+from aisopod.types.http import HttpRequest, Preview, RateLimit, ResponseInfo, Timeouts
 from aisopod.types.messages import Message, Role, ToolCall
 from aisopod.types.models import ModelInfo, ProviderHealth, PullProgress
 from aisopod.types.request import (
@@ -32,7 +31,8 @@ from aisopod.types.request import (
 from aisopod.types.response import ChatCompletion, Fold, fold
 from aisopod.types.secret import Secret
 from aisopod.types.tools import OpaqueTool, Tool, ToolChoice, ToolChoiceMode
-from aisopod.types.usage import TokenUsage
+from aisopod.types.usage import TokenCount, TokenUsage, UsageQuality
+from aisopod.types.warnings import ResponseWarning, WarningAction
 
 __all__ = [
     "Attempt",
@@ -56,6 +56,7 @@ __all__ = [
     "OpaquePart",
     "OpaqueTool",
     "Part",
+    "Preview",
     "ProfileState",
     "ProviderHealth",
     "PullProgress",
@@ -68,12 +69,15 @@ __all__ = [
     "TextPart",
     "ThinkingPart",
     "Timeouts",
+    "TokenCount",
     "TokenUsage",
     "Tool",
     "ToolCall",
     "ToolCallDelta",
     "ToolChoice",
     "ToolChoiceMode",
+    "UsageQuality",
+    "WarningAction",
     "fold",
     "sniff_media_type",
 ]

@@ -363,5 +363,5 @@ def test_a_mark_does_not_alter_what_the_user_holds() -> None:
 def test_a_prefill_loses_its_trailing_space() -> None:
     prefill = Message(role="assistant", content="So: \n")
     assert turns(HI, prefill)[1] == ["assistant", [text("So:")]]
-    assert rules(HI, prefill) == [("trailing_space", None)]
+    assert rules(HI, prefill) == [("trailing_space", 1)]
     assert turns(HI, prefill, HI)[1] == ["assistant", [text("So: \n")]]

@@ -7,9 +7,10 @@ import msgspec
 from aisopod.codecs.anthropic_messages.families import Family, family_of
 from aisopod.codecs.anthropic_messages.messages import cache_control, encode_messages
 from aisopod.codecs.anthropic_messages.thinking import encode_thinking
-from aisopod.codecs.codec import Encoded, Notes, Target
+from aisopod.codecs.codec import Encoded
 from aisopod.codecs.text import encode_json
 from aisopod.errors import InvalidRequestError
+from aisopod.normalise import Notes, Prepared
 from aisopod.types import (
     ChatCompletionRequest,
     JsonSchema,
@@ -18,7 +19,7 @@ from aisopod.types import (
     ToolChoice,
 )
 
-__all__ = ["count_body", "encode"]
+__all__ = ["count_body", "write"]
 
 Body = dict[str, Any]
 
@@ -26,16 +27,16 @@ Body = dict[str, Any]
 _PLAIN_MAX_TOKENS = 21_333
 
 
-def encode(request: ChatCompletionRequest, target: Target) -> Encoded:
+def write(prepared: Prepared, notes: Notes) -> Encoded:
     """The body of a request, what it needs of headers, and what could not be carried.
 
     Raises:
         InvalidRequestError: the request cannot be put on this wire.
         UnsupportedFeatureError: the model does not take what is asked.
     """
-    notes = Notes(target)
+    request = prepared.request
     family = family_of(request.model)
-    system, turns = encode_messages(request.messages, notes)
+    system, turns = encode_messages(prepared.turns, notes)
     body: Body = {"model": request.model, "messages": turns}
     if system:
         body["system"] = system

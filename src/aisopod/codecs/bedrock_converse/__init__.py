@@ -1,8 +1,9 @@
 """Amazon Bedrock's Converse dialect: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html."""
 
 from aisopod.codecs.bedrock_converse.decode import ConverseDecoder, decode
-from aisopod.codecs.bedrock_converse.encode import encode
+from aisopod.codecs.bedrock_converse.encode import write
 from aisopod.codecs.bedrock_converse.errors import decode_error, rate_limits, read_failure
+from aisopod.codecs.bedrock_converse.limits import limits
 from aisopod.codecs.bedrock_converse.rules import RULES
 from aisopod.codecs.codec import Codec
 from aisopod.framing import EventStreamFraming
@@ -12,7 +13,8 @@ __all__ = ["codec"]
 codec = Codec(
     dialect="bedrock_converse",
     framing=EventStreamFraming,
-    encode=encode,
+    limits=limits,
+    write=write,
     stream_decoder=ConverseDecoder,
     decode=decode,
     decode_error=decode_error,

@@ -19,7 +19,8 @@ from aisopod.codecs.bedrock_converse.rules import RULES
 from aisopod.codecs.codec import UNREADABLE, Codec, Encoded, Target
 from aisopod.errors import ProtocolError
 from aisopod.framing import EventStreamFraming
-from aisopod.types import ChatCompletionChunk, ChatCompletionRequest, MessageDelta
+from aisopod.normalise import Notes, Prepared
+from aisopod.types import ChatCompletionChunk, MessageDelta
 
 __all__ = ["codec"]
 
@@ -40,14 +41,14 @@ class _Event(msgspec.Struct, gc=False):
 _decode_event = msgspec.json.Decoder(_Event).decode
 
 
-def encode(request: ChatCompletionRequest, target: Target) -> Encoded:
+def write(prepared: Prepared, notes: Notes) -> Encoded:
     """Anthropic's body without the model and the stream flag, which the address has here.
 
     Raises:
         InvalidRequestError: the request cannot be put on this wire.
         UnsupportedFeatureError: the model does not take what is asked.
     """
-    encoded = anthropic.encode(request, target)
+    encoded = anthropic.write(prepared, notes)
     body: dict[str, Any] = msgspec.json.decode(encoded.body)
     for name in ("model", "stream"):
         body.pop(name, None)
@@ -117,7 +118,8 @@ class InvokeDecoder:
 codec = Codec(
     dialect="bedrock_invoke",
     framing=EventStreamFraming,
-    encode=encode,
+    limits=anthropic.limits,
+    write=write,
     stream_decoder=InvokeDecoder,
     decode=anthropic.decode,
     decode_error=decode_error,

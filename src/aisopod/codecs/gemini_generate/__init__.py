@@ -2,8 +2,9 @@
 
 from aisopod.codecs.codec import Codec
 from aisopod.codecs.gemini_generate.decode import GenerateDecoder, decode
-from aisopod.codecs.gemini_generate.encode import encode
+from aisopod.codecs.gemini_generate.encode import write
 from aisopod.codecs.gemini_generate.errors import decode_error, rate_limits, read_failure
+from aisopod.codecs.gemini_generate.limits import limits
 from aisopod.codecs.gemini_generate.quirks import Quirks
 from aisopod.codecs.gemini_generate.rules import RULES
 from aisopod.framing import SseFraming
@@ -13,7 +14,8 @@ __all__ = ["Quirks", "codec"]
 codec = Codec(
     dialect="gemini_generate",
     framing=SseFraming,
-    encode=encode,
+    limits=limits,
+    write=write,
     stream_decoder=GenerateDecoder,
     decode=decode,
     decode_error=decode_error,

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from aisopod.codecs.codec import Encoded, Notes, Target
+from aisopod.codecs.codec import Encoded
 from aisopod.codecs.extra import merged
 from aisopod.codecs.gemini_generate.families import Family, family_of
 from aisopod.codecs.gemini_generate.json_schema import openapi_schema, plain_schema
@@ -12,6 +12,7 @@ from aisopod.codecs.gemini_generate.messages import encode_messages
 from aisopod.codecs.gemini_generate.quirks import Quirks
 from aisopod.codecs.text import encode_json
 from aisopod.errors import InvalidRequestError
+from aisopod.normalise import Notes, Prepared
 from aisopod.types import (
     ChatCompletionRequest,
     JsonSchema,
@@ -20,7 +21,7 @@ from aisopod.types import (
     ToolChoice,
 )
 
-__all__ = ["count_body", "encode", "vertex_count_body"]
+__all__ = ["count_body", "vertex_count_body", "write"]
 
 Body = dict[str, Any]
 
@@ -32,17 +33,17 @@ _LEVELS = {"minimal": "MINIMAL", "low": "LOW", "medium": "MEDIUM", "high": "HIGH
 _MAX_STOPS = 5
 
 
-def encode(request: ChatCompletionRequest, target: Target) -> Encoded:
+def write(prepared: Prepared, notes: Notes) -> Encoded:
     """The body of a request, and what could not be carried.
 
     Raises:
         InvalidRequestError: the request cannot be put on this wire.
         UnsupportedFeatureError: the model or the host does not take what is asked.
     """
-    notes = Notes(target)
+    request = prepared.request
     family = family_of(request.model)
-    quirks = target.quirks or Quirks()
-    system, contents = encode_messages(request.messages, family, notes)
+    quirks = notes.target.quirks or Quirks()
+    system, contents = encode_messages(prepared.turns, family, notes)
     body: Body = {"contents": contents}
     if system:
         body["systemInstruction"] = {"parts": system}

@@ -2,8 +2,9 @@
 
 from aisopod.codecs.codec import Codec
 from aisopod.codecs.openai_chat.decode import ChatDecoder, decode
-from aisopod.codecs.openai_chat.encode import encode
+from aisopod.codecs.openai_chat.encode import write
 from aisopod.codecs.openai_chat.errors import decode_error, rate_limits, read_failure
+from aisopod.codecs.openai_chat.limits import limits
 from aisopod.codecs.openai_chat.quirks import Quirks
 from aisopod.codecs.openai_chat.rules import RULES
 from aisopod.framing import SseFraming
@@ -13,7 +14,8 @@ __all__ = ["Quirks", "codec"]
 codec = Codec(
     dialect="openai_chat",
     framing=SseFraming,
-    encode=encode,
+    limits=limits,
+    write=write,
     stream_decoder=ChatDecoder,
     decode=decode,
     decode_error=decode_error,

@@ -11,16 +11,16 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from aisopod.catalogue.cache import Listing, ListingCache
-from aisopod.catalogue.discovery import Discovery
+from aisopod.discovery.cache import Listing, ListingCache
+from aisopod.discovery.listings import Discovery
 from aisopod.errors import AisopodError, AuthenticationError, TotalTimeoutError
 from aisopod.types import ModelInfo
 
 LISTER = """
 import asyncio, sys, time
 from pathlib import Path
-from aisopod.catalogue.cache import ListingCache
-from aisopod.catalogue.discovery import Discovery
+from aisopod.discovery.cache import ListingCache
+from aisopod.discovery.listings import Discovery
 from aisopod.types import ModelInfo
 folder, asked, start = sys.argv[1:]
 async def ask(provider):

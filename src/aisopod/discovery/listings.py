@@ -9,13 +9,13 @@ from pathlib import Path
 
 import msgspec
 
-from aisopod.catalogue.cache import Listing, ListingCache
+from aisopod.discovery.cache import Listing, ListingCache
 from aisopod.errors import AisopodError, TotalTimeoutError
 from aisopod.types import ModelInfo
 
 __all__ = ["Discovery", "Found"]
 
-log = logging.getLogger("aisopod.catalogue")
+log = logging.getLogger("aisopod.discovery")
 
 TTL_SECONDS = 24 * 3600.0
 DEADLINE_SECONDS = 15.0
@@ -89,8 +89,6 @@ class Discovery:
         answers = await asyncio.gather(*(self._refreshed(name) for name in names))
         found = dict(zip(names, answers, strict=True))
         problems = {name: each for name, each in found.items() if isinstance(each, AisopodError)}
-        for name, problem in problems.items():
-            log.warning("%s gave no listing: %s", name, problem)
         older = self.known(problems)
         new = {name: each for name, each in found.items() if isinstance(each, Listing)}
         return Found(listings=older.listings | new, problems=problems, stale=older.stale)

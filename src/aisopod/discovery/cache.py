@@ -12,7 +12,7 @@ from aisopod.types import ModelInfo
 
 __all__ = ["Listing", "ListingCache"]
 
-log = logging.getLogger("aisopod.catalogue")
+log = logging.getLogger("aisopod.discovery")
 
 FORMAT = 1
 
