@@ -48,6 +48,17 @@ def _bytes(data: str) -> bytes:
     return base64.b64decode(data + "=" * (-len(data) % 4), altchars=b"-_" if "-" in data else None)
 
 
+def _shown(media_type: str, **source: Any) -> Part:
+    """A file by its kind."""
+    match media_type.partition("/")[0]:
+        case "image":
+            return ImagePart(media_type=media_type, **source)
+        case "audio" | "video":
+            return MediaPart(media_type=media_type, **source)
+        case _:
+            return DocumentPart(media_type=media_type, **source)
+
+
 def _list(value: Any) -> list[Any]:
     if not isinstance(value, list):
         raise Unreadable(f"no list: {type(value).__name__}")
@@ -288,9 +299,7 @@ def _gemini_part(part: Fields, provider: str) -> Part:
         )
     if "inlineData" in part:
         data, media_type = _bytes(part["inlineData"]["data"]), part["inlineData"]["mimeType"]
-        kind = media_type.partition("/")[0]
-        shown = {"image": ImagePart, "audio": MediaPart, "video": MediaPart}.get(kind, DocumentPart)
-        return shown(data=data, media_type=media_type)
+        return _shown(media_type, data=data)
     return OpaquePart(provider=provider, kind=next(iter(part)), data=part)
 
 
@@ -362,6 +371,10 @@ def _converse_part(block: Fields, provider: str) -> Part:
             )
         case "image", {"format": form, "source": {"bytes": data}}:
             return ImagePart(data=_bytes(data), media_type=f"image/{form}")
+        case "image", {"format": form, "source": {"s3Location": {"uri": uri}}}:
+            return ImagePart(file_id=uri, media_type=f"image/{form}")
+        case "document", {"name": name, "source": {"s3Location": {"uri": uri}}}:
+            return DocumentPart(file_id=uri, name=name)
         case kind, _:
             return OpaquePart(provider=provider, kind=kind, data=block)
 

@@ -10,6 +10,7 @@ from functools import cache
 from typing import Any
 
 import msgspec
+from anthropic.types.beta import message_create_params as anthropic_beta
 from anthropic.types.message_create_params import (
     MessageCreateParamsNonStreaming,
     MessageCreateParamsStreaming,
@@ -45,17 +46,44 @@ def problems(dialect: str, body: bytes, model: str) -> list[str]:
 
 # --- each vendor's types ----------------------------------------------------------------------
 
+# Blocks that only a beta of the API makes: the SDK has them in its types for betas alone.
+_BETA_BLOCKS = frozenset({
+    "advisor_tool_result", "compaction", "mcp_tool_result", "mcp_tool_use", "tool_addition",
+})  # fmt: skip
+# What hosts of the dialect put beside an answer's content and take back there.
+_FIELDS_OF_HOSTS = frozenset({
+    "annotations",  # OpenAI's own answers; its guide sends an answer's message back as it is
+    "reasoning_details",  # https://openrouter.ai/docs/use-cases/reasoning-tokens
+    "reasoning", "reasoning_content",  # the same, and https://api-docs.deepseek.com
+    "extra_content", "thought_signature",  # https://ai.google.dev/gemini-api/docs/openai
+})  # fmt: skip
+
 
 def anthropic_problems(body: bytes, model: str) -> list[str]:
     """https://docs.anthropic.com/en/api/messages, by the types of the `anthropic` SDK."""
     fields: Body = msgspec.json.decode(body)
     # The classic version of the API takes what newer types no longer name.
     typed = {name: fields[name] for name in fields if name not in {"temperature", "top_p", "top_k"}}
-    kind = MessageCreateParamsStreaming if fields.get("stream") else MessageCreateParamsNonStreaming
+    kind: Any
+    if _BETA_BLOCKS.isdisjoint(_kinds(fields["messages"])):
+        kind = (
+            MessageCreateParamsStreaming
+            if fields.get("stream")
+            else MessageCreateParamsNonStreaming
+        )
+    elif fields.get("stream"):
+        kind = anthropic_beta.MessageCreateParamsStreaming
+    else:
+        kind = anthropic_beta.MessageCreateParamsNonStreaming
     found = _typed(kind, typed)
     headers = {"anthropic-version": "2023-06-01"}
     call = Call(fields, headers, {}, {}, 0, "POST", "/v1/messages", body)
     return found or _ruled(lambda: anthropic_rules.check(call, {}))
+
+
+def _kinds(messages: list[Body]) -> set[str]:
+    blocks = (message["content"] for message in messages if isinstance(message["content"], list))
+    return {block["type"] for content in blocks for block in content}
 
 
 def openai_problems(body: bytes, model: str) -> list[str]:
@@ -63,7 +91,16 @@ def openai_problems(body: bytes, model: str) -> list[str]:
     fields: Body = msgspec.json.decode(body)
     streamed = fields.get("stream")
     kind = CompletionCreateParamsStreaming if streamed else CompletionCreateParamsNonStreaming
-    return _typed(kind, fields) or _ruled(lambda: openai_rules.check(fields, model))
+    messages = [_without(message, _FIELDS_OF_HOSTS) for message in fields["messages"]]
+    return _typed(kind, {**fields, "messages": messages}) or _ruled(
+        lambda: openai_rules.check(fields, model)
+    )
+
+
+def _without(message: Body, names: frozenset[str]) -> Body:
+    if message["role"] != "assistant":
+        return message
+    return {name: each for name, each in message.items() if name not in names}
 
 
 def gemini_problems(body: bytes, model: str) -> list[str]:

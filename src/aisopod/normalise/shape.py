@@ -79,9 +79,9 @@ def _at_top(turns: list[Placed], notes: Notes) -> list[Placed]:
         elif not rest:
             top.append(placed)
         elif notes.target.normalise.late_system == "user":
-            rest.append(_marked(placed, notes))
+            rest.append(_marked(_texts_alone(placed, notes), notes))
         else:
-            top.append(placed)
+            top.append(_texts_alone(placed, notes))
             notes.warn(
                 "system_hoisted",
                 "a system message in mid-conversation was moved to the top",
@@ -89,6 +89,23 @@ def _at_top(turns: list[Placed], notes: Notes) -> list[Placed]:
                 action="moved",
             )
     return [*top, *rest]
+
+
+def _texts_alone(placed: Placed, notes: Notes) -> Placed:
+    """Without the provider's own blocks: they are good where they stood, and nowhere else."""
+    kept: list[tuple[int, Part]] = []
+    for position, part in enumerate(placed.message.parts):
+        if isinstance(part, TextPart):
+            kept.append((position, part))
+            continue
+        notes.warn(
+            "system_part",
+            "a provider's own block was left out: its system message does not stay in its place",
+            index=placed.index,
+            part=placed.place(position),
+            action="left_out",
+        )
+    return placed if len(kept) == len(placed.message.parts) else with_parts(placed, kept)
 
 
 def _marked(placed: Placed, notes: Notes) -> Placed:

@@ -60,6 +60,8 @@ TABLE: tuple[Described, ...] = (
               "moved into a message of the user behind the turn's results", _ANTHROPIC),
     Described("system_hoisted", "Anthropic, Bedrock, Gemini", "a system message in mid-conversation",
               "moved to the top", _ANTHROPIC),
+    Described("system_part", "Anthropic, Bedrock, Gemini", "a provider's own block in such a message",
+              "left out", _ANTHROPIC),
     Described("system_as_user", 'Gemma, Titan, o1-mini; the former with `late_system = "user"`',
               "a system message where there is no place for it", "sent as the user's words", _ANTHROPIC),
     Described("empty_message", "Anthropic, Bedrock, Gemini", "a message that shows nothing", "left out", _ANTHROPIC),

@@ -173,7 +173,8 @@ def _check_turns(messages: list[Fields]) -> None:
             continue
         _check_answered(waiting, index)
         waiting = [_checked_id(call, index) for call in message.get("tool_calls") or []]
-        said = message.get("content") is not None or message.get("refusal") is not None
+        # Sound alone is an answer too: https://platform.openai.com/docs/guides/audio.
+        said = any(message.get(name) is not None for name in ("content", "refusal", "audio"))
         if message["role"] == "assistant" and not waiting and not said:
             raise _bad(
                 f"Invalid value for 'content': expected a string, got null in message {index}.",
@@ -193,11 +194,12 @@ def _check_answered(waiting: list[str], index: int) -> None:
 
 
 def _checked_id(call: Fields, index: int) -> str:
-    if not isinstance(call["function"]["arguments"], str):
+    kind, field = ("custom", "input") if call.get("type") == "custom" else ("function", "arguments")
+    if not isinstance(call[kind][field], str):
         raise _bad(
-            f"Invalid type for 'messages[{index}].tool_calls[0].function.arguments': expected a "
+            f"Invalid type for 'messages[{index}].tool_calls[0].{kind}.{field}': expected a "
             "string, but got an object instead.",
-            f"messages[{index}].tool_calls[0].function.arguments",
+            f"messages[{index}].tool_calls[0].{kind}.{field}",
             "invalid_type",
         )
     return str(call["id"])

@@ -28,6 +28,7 @@ class Family(msgspec.Struct, frozen=True, kw_only=True):
         forced_tool: whether a tool may be forced.
         images: whether it takes images.
         documents: whether it takes documents.
+        stored: whether it takes files by their place in S3.
         cache: whether it takes cache points.
         tool_id: what an id of a call may be.
         tool_id_length: how long it may be.
@@ -41,6 +42,7 @@ class Family(msgspec.Struct, frozen=True, kw_only=True):
     forced_tool: bool = True
     images: bool = True
     documents: bool = True
+    stored: bool = True
     cache: bool = False
     tool_id: re.Pattern[str] = re.compile(r"[a-zA-Z0-9_-]{1,64}")
     tool_id_length: int = 64
@@ -99,6 +101,7 @@ def family_of(model: str) -> Family:
     """The family of a model id, an inference profile or an ARN."""
     name = bare_name(model)
     if name.startswith("anthropic.") or "claude" in name:
-        return Family(claude=anthropic.family_of(name), reasoning="anthropic", cache=True)
+        claude = anthropic.family_of(name)
+        return Family(claude=claude, reasoning="anthropic", cache=True, stored=False)
     prefixes = [prefix for prefix in _FAMILIES if name.startswith(prefix)]
     return _FAMILIES[max(prefixes, key=len)] if prefixes else Family(cache=True)

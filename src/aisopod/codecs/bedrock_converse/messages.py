@@ -159,7 +159,10 @@ class _Messages:
                 block = media_block(part, path, self._names, self._notes)
                 return self._marked_end([block], part.cache)
 
-    def _check_media(self, part: Part, path: str) -> None:
+    def _check_media(self, part: ImagePart | DocumentPart | MediaPart, path: str) -> None:
+        address = part.file_id or part.url or ""
+        if address.startswith("s3://") and not self._family.stored:
+            self._notes.refuse(path, address, "the model reads nothing from S3", "Give the bytes")
         if isinstance(part, ImagePart) and not self._family.images:
             self._notes.refuse(path, "image", "the model takes no images", "Use another model")
         if isinstance(part, DocumentPart) and not self._family.documents:
