@@ -7,7 +7,11 @@ import msgspec
 from aisopod.codecs.codec import Encoded
 from aisopod.codecs.extra import merged
 from aisopod.codecs.gemini_generate.families import Family, family_of
-from aisopod.codecs.gemini_generate.json_schema import openapi_schema, plain_schema
+from aisopod.codecs.gemini_generate.json_schema import (
+    check_openapi,
+    openapi_schema,
+    plain_schema,
+)
 from aisopod.codecs.gemini_generate.messages import encode_messages
 from aisopod.codecs.gemini_generate.quirks import Quirks
 from aisopod.codecs.text import encode_json
@@ -129,7 +133,11 @@ def _format(config: Body, request: ChatCompletionRequest, family: Family, notes:
     config["responseMimeType"] = "application/json"
     if isinstance(wish, JsonSchema):
         name, schema = _schema(wish.schema, "response_format.schema", family, notes)
-        config["responseSchema" if name == "parameters" else "responseJsonSchema"] = schema
+        if name != "parameters":
+            config["responseJsonSchema"] = schema
+        elif schema.get("type") != "object" or schema.get("properties"):
+            # An object of anything is what the media type says; without properties it is refused.
+            config["responseSchema"] = schema
 
 
 def _schema(schema: Body, path: str, family: Family, notes: Notes) -> tuple[str, Body]:
@@ -143,6 +151,7 @@ def _schema(schema: Body, path: str, family: Family, notes: Notes) -> tuple[str,
         found = "parametersJsonSchema", plain_schema(schema, path, told)
     else:
         found = "parameters", openapi_schema(schema, path, told)
+        check_openapi(found[1], path)
     for keyword, places in lost.items():
         more = f" and {len(places) - 1} more" if len(places) > 1 else ""
         notes.warn("schema", f"left out {keyword} of {places[0]}{more}: the wire does not take it",

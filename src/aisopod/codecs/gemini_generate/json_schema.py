@@ -7,7 +7,9 @@ https://ai.google.dev/gemini-api/docs/structured-output#json_schema_support for 
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["openapi_schema", "plain_schema"]
+from aisopod.errors import InvalidRequestError
+
+__all__ = ["check_openapi", "openapi_schema", "plain_schema"]
 
 Schema = dict[str, Any]
 
@@ -57,6 +59,36 @@ def openapi_schema(schema: Schema, path: str, lost: Lost) -> Schema:
     definitions = {**(schema.get("definitions") or {}), **(schema.get("$defs") or {})}
     found: Schema = _Reduction(_OPENAPI, lost, definitions).reduced(schema, path, 0)
     return found
+
+
+def check_openapi(schema: Schema, path: str) -> None:
+    """Refuse what older models refuse below a schema's root: places that leave open what they hold.
+
+    Args:
+        schema: in OpenAPI's subset.
+        path: where the user's stands.
+
+    Raises:
+        InvalidRequestError: an object has no properties, or a list no items.
+    """
+    for name, inner in (schema.get("properties") or {}).items():
+        _check_openapi(inner, f"{path}.properties.{name}")
+    for index, inner in enumerate(schema.get("anyOf") or ()):
+        _check_openapi(inner, f"{path}.anyOf[{index}]")
+    if isinstance(schema.get("items"), dict):
+        _check_openapi(schema["items"], f"{path}.items")
+
+
+def _check_openapi(schema: Schema, path: str) -> None:
+    kind, wanted = schema.get("type"), {"object": "properties", "array": "items"}
+    if kind in wanted and not isinstance(schema.get(wanted[kind]) or None, dict):
+        raise InvalidRequestError(
+            f"this model takes no {kind} without {wanted[kind]}",
+            field=path,
+            value=schema,
+            remedy=f"Say what it holds in {wanted[kind]}, or use a model from gemini-2.5 on",
+        )
+    check_openapi(schema, path)
 
 
 class _Reduction:
