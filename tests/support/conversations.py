@@ -38,6 +38,7 @@ __all__ = [
     "TOOLS",
     "WORDS",
     "Disorder",
+    "answers",
     "conversations",
     "own_parts",
     "plain_conversations",
@@ -100,6 +101,8 @@ ARGUMENTS = st.one_of(
     st.just('{"big": 123456789012345678901234567890, "a": 1, "a": 2}'),
 )
 
+_OBJECT_TEXTS = JSON_OBJECTS.map(lambda value: msgspec.json.encode(value).decode())
+
 # --- what can be shown ---
 
 _SHOWN = {PNG: "image/png", JPEG: "image/jpeg", GIF: "image/gif", WEBP: "image/webp",
@@ -117,7 +120,7 @@ IMAGES = st.one_of(
         lambda url: ImagePart(url=url)
     ),
     st.builds(ImagePart, data=st.just(PNG), detail=st.sampled_from(["auto", "low", "high"])),
-    st.builds(ImagePart, data=st.just(PNG), signature=_BASE64, provider=st.sampled_from(PROVIDERS)),
+    st.builds(ImagePart, data=st.just(PNG), signature=_BASE64, provider=st.just("gemini")),
     st.just(ImagePart(file_id="file-1")),
     st.just(ImagePart(data=b"BM123", media_type="image/bmp")),
 )
@@ -329,6 +332,56 @@ def conversations(draw: Any, *disorder: Disorder, max_turns: int = 6) -> list[Me
     for kind in kinds:
         getattr(grower, kind)()
     return grower.messages
+
+
+_SIGNS_THINKING = frozenset({"anthropic", "gemini", "bedrock"})
+_CITED = {
+    "anthropic": {"type": "char_location", "cited_text": "a", "document_index": 0},
+    "bedrock": {"title": "a", "sourceContent": [{"text": "a"}]},
+}
+
+
+@st.composite
+def answers(draw: Any, provider: str, model: str) -> Message:
+    """An answer as one provider gives it: its own thinking, blocks, citations and signatures."""
+    text = st.builds(TextPart, text=WORDS)
+    kinds: list[st.SearchStrategy[Part]] = [text, own_parts(provider)]
+    if provider in _SIGNS_THINKING:
+        kinds.append(
+            st.builds(ThinkingPart, text=WORDS, signature=_BASE64, provider=st.just(provider))
+        )
+    if provider in _CITED:
+        cited = [_CITED[provider]]
+        kinds.append(st.builds(ThinkingPart, redacted=_BASE64, provider=st.just(provider)))
+        kinds.append(
+            st.builds(TextPart, text=WORDS, citations=st.just(cited), provider=st.just(provider))
+        )
+    if provider == "gemini":
+        kinds.append(st.builds(TextPart, text=WORDS, signature=_BASE64, provider=st.just("gemini")))
+    if provider == "ollama":
+        kinds.append(st.builds(ThinkingPart, text=WORDS, provider=st.just("ollama")))
+    parts = draw(st.lists(st.one_of(*kinds), max_size=4, unique_by=_kind if provider == "openai"
+                          else None))  # fmt: skip
+    calls = [
+        msgspec.structs.replace(
+            signed(provider, f"{provider}_{number}", name, arguments, signature), position=len(parts)
+        )
+        for number, name, arguments, signature in draw(
+            st.lists(
+                st.tuples(st.integers(0, 10**6), NAMES, _OBJECT_TEXTS, _BASE64),
+                max_size=2, unique_by=lambda four: four[0],
+            )
+        )
+    ]  # fmt: skip
+    return Message(
+        role="assistant", content=parts or "It is so.", tool_calls=calls, provider=provider,
+        model=model,
+    )  # fmt: skip
+
+
+def _kind(part: Part) -> str:
+    """Of OpenAI's own blocks an answer has one of a kind."""
+    return part.kind if isinstance(part, OpaquePart) else repr(part)
 
 
 @st.composite

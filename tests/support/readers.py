@@ -59,6 +59,14 @@ def _shown(media_type: str, **source: Any) -> Part:
             return DocumentPart(media_type=media_type, **source)
 
 
+def _addressed(address: str, kind: Callable[..., Part], **fields: Any) -> Part:
+    """A file by its URL, which may hold the bytes itself."""
+    if not address.startswith("data:"):
+        return kind(url=address, **fields)
+    media_type, _, data = address.removeprefix("data:").partition(";base64,")
+    return kind(data=_bytes(data), media_type=media_type, **fields)
+
+
 def _list(value: Any) -> list[Any]:
     if not isinstance(value, list):
         raise Unreadable(f"no list: {type(value).__name__}")
@@ -114,18 +122,22 @@ def _anthropic_turn(entry: Fields, provider: str, messages: list[Message]) -> No
     calls: list[ToolCall] = []
     for block in _list(content):
         if block["type"] == "tool_use":
-            calls.append(
-                ToolCall(
-                    id=block["id"], name=block["name"], arguments=_json(block["input"]),
-                    position=len(parts),
-                )
-            )  # fmt: skip
+            calls.append(_anthropic_call(block, provider, len(parts)))
         elif block["type"] == "tool_result":
             messages.append(_anthropic_result(block, provider))
         else:
             parts.append(_anthropic_part(block, provider))
     if parts or calls:
         messages.append(Message(role=entry["role"], content=parts, tool_calls=calls))
+
+
+def _anthropic_call(block: Fields, provider: str, position: int) -> ToolCall:
+    known = {"type", "id", "name", "input", "cache_control"}
+    fields = {name: block[name] for name in block if name not in known}
+    return ToolCall(
+        id=block["id"], name=block["name"], arguments=_json(block["input"]), position=position,
+        provider=provider if fields else None, fields=fields or None,
+    )  # fmt: skip
 
 
 def _anthropic_result(block: Fields, provider: str) -> Message:
@@ -140,10 +152,18 @@ def _anthropic_result(block: Fields, provider: str) -> Message:
 def _anthropic_part(block: Fields, provider: str) -> Part:
     match block["type"]:
         case "text":
-            return TextPart(text=block["text"])
-        case "image" if block["source"]["type"] == "base64":
-            source = block["source"]
-            return ImagePart(data=_bytes(source["data"]), media_type=source["media_type"])
+            cited = block.get("citations") or None
+            return TextPart(
+                text=block["text"], citations=cited, provider=provider if cited else None
+            )
+        case "image":
+            return _anthropic_source(block["source"], ImagePart)
+        case "document":
+            return _anthropic_source(
+                block["source"], DocumentPart, name=block.get("title"),
+                context=block.get("context"),
+                citations=bool(block.get("citations", {}).get("enabled")),
+            )  # fmt: skip
         case "thinking":
             return ThinkingPart(
                 text=block["thinking"], signature=block["signature"], provider=provider
@@ -152,6 +172,22 @@ def _anthropic_part(block: Fields, provider: str) -> Part:
             return ThinkingPart(redacted=block["data"], provider=provider)
         case kind:
             return OpaquePart(provider=provider, kind=kind, data=block)
+
+
+def _anthropic_source(source: Fields, kind: Callable[..., Part], **fields: Any) -> Part:
+    match source["type"]:
+        case "base64":
+            data = _bytes(source["data"])
+            return kind(data=data, media_type=source["media_type"], **fields)
+        case "text":
+            data = source["data"].encode()
+            return kind(data=data, media_type=source["media_type"], **fields)
+        case "url":
+            return kind(url=source["url"], **fields)
+        case "file":
+            return kind(file_id=source["file_id"], **fields)
+        case other:
+            raise Unreadable(f"source of kind {other}")
 
 
 # --- OpenAI -----------------------------------------------------------------------------------
@@ -177,22 +213,40 @@ def read_openai(body: Fields, provider: str) -> Read:
 def _openai_message(entry: Fields, provider: str) -> Message:
     role = entry["role"]
     content = entry.get("content") or ""
-    calls = [
-        ToolCall(
-            id=call["id"], name=call["function"]["name"], arguments=call["function"]["arguments"]
-        )
-        for call in entry.get("tool_calls") or []
-        if role == "assistant"
-    ]
+    calls = [_openai_call(call) for call in entry.get("tool_calls") or [] if role == "assistant"]
     if not isinstance(content, str):
         content = [_openai_part(_fields(part)) for part in content]
+    beside = _openai_beside(entry, provider) if role == "assistant" else []
+    if beside:
+        content = [*beside, *([TextPart(text=content)] if isinstance(content, str) else content)]
     return Message(
         role="system" if role == "developer" else role,
         content=content,
+        name=entry.get("name"),
         tool_calls=calls,
         tool_call_id=entry.get("tool_call_id"),
         refusal=entry.get("refusal"),
     )
+
+
+def _openai_call(call: Fields) -> ToolCall:
+    if call.get("type") == "custom":
+        custom = call["custom"]
+        return ToolCall(id=call["id"], name=custom["name"], arguments=custom["input"])
+    function = call["function"]
+    return ToolCall(id=call["id"], name=function["name"], arguments=function["arguments"])
+
+
+def _openai_beside(entry: Fields, provider: str) -> list[Part]:
+    """What stands beside an answer's content: reasoning, sound, and a host's own."""
+    known = {"role", "content", "tool_calls", "refusal", "name"}
+    parts: list[Part] = []
+    for name, value in entry.items():
+        if name in {"reasoning", "reasoning_content"}:
+            parts.append(ThinkingPart(text=value, provider=provider))
+        elif name not in known and value:
+            parts.append(OpaquePart(provider=provider, kind=name, data=value))
+    return parts
 
 
 def _openai_part(part: Fields) -> Part:
@@ -201,8 +255,14 @@ def _openai_part(part: Fields) -> Part:
             return TextPart(text=part["text"])
         case "image_url":
             url = part["image_url"]
-            url = url if isinstance(url, str) else url["url"]
-            return ImagePart(url=url)
+            return _addressed(url if isinstance(url, str) else url["url"], ImagePart)
+        case "file":
+            file = part["file"]
+            if "file_id" in file:
+                return DocumentPart(file_id=file["file_id"])
+            return _addressed(file["file_data"], DocumentPart, name=file["filename"])
+        case "thinking":
+            return ThinkingPart(text="".join(piece["text"] for piece in part["thinking"]))
         case "input_audio":
             return MediaPart(data=_bytes(part["input_audio"]["data"]), media_type="audio/wav")
         case kind:
@@ -278,13 +338,20 @@ def _gemini_call(part: Fields, provider: str, id_: str, position: int) -> ToolCa
 
 
 def _gemini_result(response: Fields, waiting: list[tuple[str, str]]) -> Message:
-    found = next((pair for pair in waiting if pair[0] == response["name"]), None)
+    own = [pair for pair in waiting if pair[1] == response.get("id")]
+    found = next(iter(own or [pair for pair in waiting if pair[0] == response["name"]]), None)
     if found is None:
         raise Unreadable("a result without its call")
     waiting.remove(found)
+    # https://ai.google.dev/api/caching#FunctionResponse: `output` and `error` by convention.
+    told: Fields = response["response"]
+    failed = told.keys() == {"error"}
+    said = next(iter(told.values())) if told.keys() in ({"output"}, {"error"}) else told
+    parts: list[Part] = [TextPart(text=said if isinstance(said, str) else _json(said))]
+    parts += [_gemini_part(part, "") for part in response.get("parts") or []]
     return Message(
-        role="tool", tool_call_id=found[1], name=found[0], content=_json(response["response"])
-    )  # fmt: skip
+        role="tool", tool_call_id=found[1], name=found[0], content=parts, is_error=failed
+    )
 
 
 def _gemini_part(part: Fields, provider: str) -> Part:
@@ -299,8 +366,20 @@ def _gemini_part(part: Fields, provider: str) -> Part:
         )
     if "inlineData" in part:
         data, media_type = _bytes(part["inlineData"]["data"]), part["inlineData"]["mimeType"]
-        return _shown(media_type, data=data)
+        signature = part.get("thoughtSignature")
+        signed = {"signature": signature, "provider": provider} if signature else {}
+        return _shown(media_type, data=data, **signed)
+    if "fileData" in part:
+        return _gemini_file(part["fileData"])
     return OpaquePart(provider=provider, kind=next(iter(part)), data=part)
+
+
+def _gemini_file(file: Fields) -> Part:
+    uri, media_type = file["fileUri"], file.get("mimeType", "")
+    files = "https://generativelanguage.googleapis.com/v1beta/files/"
+    if uri.startswith(files):
+        return _shown(media_type, file_id="files/" + uri.removeprefix(files))
+    return _shown(media_type, url=uri)
 
 
 # --- Converse ---------------------------------------------------------------------------------
@@ -360,6 +439,9 @@ def _converse_result(result: Fields, provider: str) -> Message:
 def _converse_part(block: Fields, provider: str) -> Part:
     if block.get("type") == "text":  # Claude's own form, which some send here too
         return TextPart(text=block["text"])
+    shown = _converse_file(*next(iter(block.items())))
+    if shown is not None:
+        return shown
     match next(iter(block)), next(iter(block.values())):
         case "text", text:
             return TextPart(text=text)
@@ -369,14 +451,36 @@ def _converse_part(block: Fields, provider: str) -> Part:
             return ThinkingPart(
                 text=told["text"], signature=told.get("signature"), provider=provider
             )
-        case "image", {"format": form, "source": {"bytes": data}}:
-            return ImagePart(data=_bytes(data), media_type=f"image/{form}")
-        case "image", {"format": form, "source": {"s3Location": {"uri": uri}}}:
-            return ImagePart(file_id=uri, media_type=f"image/{form}")
-        case "document", {"name": name, "source": {"s3Location": {"uri": uri}}}:
-            return DocumentPart(file_id=uri, name=name)
+        case "reasoningContent", {"redactedContent": data}:
+            return ThinkingPart(redacted=data, provider=provider)
+        case "citationsContent", {"content": content, "citations": citations}:
+            text = "".join(piece["text"] for piece in content)
+            return TextPart(text=text, citations=citations, provider=provider)
         case kind, _:
             return OpaquePart(provider=provider, kind=kind, data=block)
+
+
+def _converse_file(kind: str, data: Any) -> Part | None:
+    """What shows a file; None of anything else."""
+    match kind, data:
+        case "image", {"format": form, "source": source}:
+            return ImagePart(media_type=f"image/{form}", **_converse_source(source))
+        case "document", {"source": {"bytes": _} | {"s3Location": _} as source} as document:
+            return DocumentPart(
+                name=document["name"], context=document.get("context"),
+                citations=bool(document.get("citations", {}).get("enabled")),
+                **_converse_source(source),
+            )  # fmt: skip
+        case "audio" | "video" as kind, {"format": form, "source": source}:
+            return MediaPart(media_type=f"{kind}/{form}", **_converse_source(source))
+        case _:
+            return None
+
+
+def _converse_source(source: Fields) -> Fields:
+    if "bytes" in source:
+        return {"data": _bytes(source["bytes"])}
+    return {"file_id": source["s3Location"]["uri"]}
 
 
 # --- Ollama -----------------------------------------------------------------------------------

@@ -92,8 +92,10 @@ class _Owner:
             case TextPart():
                 return self._text(part, placed, position, of_family=of_family)
             case ImagePart() if part.signature:
-                own = part.provider == self._provider and of_family
-                return part if own else msgspec.structs.replace(part, signature=None, provider=None)
+                if part.provider == self._provider and of_family:
+                    return part
+                self._unsigned(placed, position)
+                return msgspec.structs.replace(part, signature=None, provider=None)
             case _:
                 return part
 
@@ -103,6 +105,8 @@ class _Owner:
         problem = self._problem(part, placed.message, of_family=of_family)
         if problem is None:
             return part
+        if not (part.text.strip() or part.signature or part.redacted):
+            return None  # it holds nothing that could be missed
         rule, why = problem
         if rule == "foreign_thinking" and beside and part.provider in (None, self._provider):
             return None  # the block beside it says the same
@@ -169,8 +173,13 @@ class _Owner:
             )
             return msgspec.structs.replace(part, citations=None, signature=None, provider=None)
         if part.signature:
+            self._unsigned(placed, position)
             return msgspec.structs.replace(part, signature=None)
         return part
+
+    def _unsigned(self, placed: Placed, position: int) -> None:
+        told = "the signature was left out: another model checks it"
+        self._warn("foreign_signature", told, placed, position)
 
     def _with_own_calls(self, placed: Placed) -> Placed:
         message = placed.message
@@ -193,6 +202,12 @@ class _Owner:
             }
             if len(kept) == len(call.fields):
                 return call
+            self._notes.warn(
+                "foreign_signature",
+                f"the signature of the call of {call.name} was left out: another model checks it",
+                index=placed.index,
+                action="left_out",
+            )
             return msgspec.structs.replace(call, fields=kept)
         self._notes.warn(
             "foreign_fields",

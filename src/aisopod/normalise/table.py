@@ -46,6 +46,8 @@ TABLE: tuple[Described, ...] = (
     Described("foreign_part", "all", "another provider's own block", "left out", _ANTHROPIC),
     Described("foreign_citations", "all", "citations in another provider's form",
               "left out; the text stays", _ANTHROPIC),
+    Described("foreign_signature", "all", "a signature of another provider or model family on a text, an image, a call",
+              "left out; what it signed stays", _GEMINI),
     Described("foreign_fields", "all", "what another provider attached to a call", "left out", _GEMINI),
     Described("repaired_arguments", "all", "arguments that are no JSON, and `repair_json = true`",
               "closed where they were cut", _OPENAI),

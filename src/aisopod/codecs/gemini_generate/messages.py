@@ -11,6 +11,8 @@ from aisopod.types import (
     DocumentPart,
     ImagePart,
     MediaPart,
+    OpaquePart,
+    Part,
     TextPart,
     ToolCall,
 )
@@ -140,7 +142,7 @@ class _Messages:
                 remedy="Set it, or keep the message with the call",
             )
         inside = self._result_media(placed)
-        text = "\n".join([part.text for part in message.parts if isinstance(part, TextPart)])
+        text = "\n".join(filter(None, map(_said, message.parts)))
         found = object_text(text)
         response: dict[str, Any] = {
             "name": name,
@@ -158,6 +160,11 @@ class _Messages:
         """What a result shows, where the wire has a place for it: inside, or beside the results."""
         inside: list[WirePart] = []
         for position, part in enumerate(placed.message.parts):
+            if isinstance(part, OpaquePart):
+                self._notes.warn(
+                    "foreign_part", f"{part.kind} was left out: a result has no place for it",
+                    index=placed.index, part=placed.place(position), action="left_out",
+                )  # fmt: skip
             if not isinstance(part, ImagePart | DocumentPart | MediaPart):
                 continue
             entry = media_part(part, placed.path(position), self._notes)
@@ -167,3 +174,14 @@ class _Messages:
             else:
                 self._beside.append(entry)
         return inside
+
+
+def _said(part: Part) -> str | None:
+    """What a part says in words: of a document, what the model is to know about it."""
+    match part:
+        case TextPart(text=text):
+            return text
+        case DocumentPart(context=context):
+            return context
+        case _:
+            return None

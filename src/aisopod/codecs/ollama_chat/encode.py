@@ -153,8 +153,11 @@ def _document(part: DocumentPart, path: str, index: int, notes: Notes) -> str:
         raise InvalidRequestError(
             f"the text is not UTF-8: {error}", field=f"{path}.data", remedy="Convert it to UTF-8"
         ) from error
+    if part.citations:
+        notes.warn("citations", "the wire cannot ask for citations", index=index)
     notes.warn("document_as_text", "a text document was sent as part of the text", index=index)
-    return f"\n{part.name or 'Document'}:\n{text}\n"
+    about = f"{part.context}\n" if part.context else ""
+    return f"\n{part.name or 'Document'}:\n{about}{text}\n"
 
 
 def _call(call: ToolCall, index: int, notes: Notes) -> Body:

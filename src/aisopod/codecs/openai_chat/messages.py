@@ -283,7 +283,7 @@ class _Writer:
         index: int,
     ) -> None:
         """A block of this provider's own, in the content or beside it, as it came."""
-        if part.kind in _IN_PLACE:
+        if part.kind in _IN_PLACE or part.kind in fields:
             self._notes.warn(
                 "foreign_part", f"left out {part.provider}'s own {part.kind}", index=index,
                 action="left_out",
