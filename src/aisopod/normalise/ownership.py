@@ -84,15 +84,17 @@ class _Owner:
         self, part: Part, placed: Placed, position: int, *, of_family: bool, beside: bool
     ) -> Part | None:
         """The part as it may be sent; None where it may not."""
+        # What a model signed is good in its own message alone.
+        signs = of_family and placed.message.role == "assistant"
         match part:
             case ThinkingPart():
                 return self._thinking(part, placed, position, of_family=of_family, beside=beside)
             case OpaquePart():
                 return self._opaque(part, placed, position, of_family=of_family)
             case TextPart():
-                return self._text(part, placed, position, of_family=of_family)
+                return self._text(part, placed, position, signs=signs)
             case ImagePart() if part.signature:
-                if part.provider == self._provider and of_family:
+                if part.provider == self._provider and signs:
                     return part
                 self._unsigned(placed, position)
                 return msgspec.structs.replace(part, signature=None, provider=None)
@@ -159,10 +161,8 @@ class _Owner:
             and part.provider == self._provider
         )
 
-    def _text(
-        self, part: TextPart, placed: Placed, position: int, *, of_family: bool
-    ) -> Part | None:
-        if part.provider == self._provider and of_family:
+    def _text(self, part: TextPart, placed: Placed, position: int, *, signs: bool) -> Part | None:
+        if part.provider == self._provider and signs:
             return part
         if part.citations and part.provider != self._provider:
             self._warn(
