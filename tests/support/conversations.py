@@ -297,7 +297,8 @@ class _Grower:
         while id_ in taken:
             id_ += "_"
         self._ids.append(id_)
-        return msgspec.structs.replace(call, id=id_)
+        fields = call.fields and {**call.fields, **({"id": id_} if "id" in call.fields else {})}
+        return msgspec.structs.replace(call, id=id_, fields=fields)
 
     def _results(self, calls: list[ToolCall]) -> None:
         order = self._draw(st.permutations(calls)) if calls else []
