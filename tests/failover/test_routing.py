@@ -28,6 +28,7 @@ from aisopod import (
     UnknownModelError,
     UnsupportedFeatureError,
 )
+from aisopod.simulator import Fault
 from failover.conftest import CLAUDE, NAMES, OPENAI, World
 
 Clock = Callable[[float], None]
@@ -335,6 +336,27 @@ async def test_another_secret_starts_afresh(world: World, tmp_path: Path) -> Non
         await world.client(provider={"profiles": profiles}, state="sqlite").complete(OPENAI, "hi")
 
 
+async def test_a_late_refusal_of_the_old_secret_is_not_held_against_the_new_one(
+    world: World, tmp_path: Path
+) -> None:
+    """A key is replaced while many requests with the old one are still under way."""
+    file = tmp_path / "key"
+    file.write_text(KEY.format("a"))
+    client = world.client(provider={"profiles": {"file": ProfileConfig(api_key_file=str(file))}})
+    world.answer("a", first_delay=0.4, fault=Fault(kind="status", status=401))
+    late = asyncio.create_task(client.complete(OPENAI, "hi"))
+    while not world.asked:
+        await asyncio.sleep(0.01)
+    world.fail("a", status=401)
+    with pytest.raises(AuthenticationError):
+        await client.complete(OPENAI, "hi")
+    file.write_text(KEY.format("b"))
+    assert (await client.complete(OPENAI, "hi")).text == "fine"
+    await asyncio.gather(late, return_exceptions=True)
+    assert (await client.complete(OPENAI, "hi")).text == "fine"
+    assert world.asked == ["a", "a", "b", "b", "b"]
+
+
 async def test_a_key_that_cannot_be_read_is_passed_over_until_it_can(
     world: World, tmp_path: Path
 ) -> None:
@@ -377,6 +399,18 @@ async def test_marks_can_be_set_by_hand(world: World) -> None:
         await client.complete(OPENAI, "hi")
     with pytest.raises(ConfigurationError, match="there are openai:a, openai:b"):
         await client.mark_good("openai:zz", "m")
+
+
+@pytest.mark.parametrize("told", ["1764000000000", "1e20", "1e308"])
+async def test_a_time_that_no_calendar_has_is_told_too(world: World, told: str) -> None:
+    """Some say milliseconds, or a date, where seconds belong."""
+    for name in "ab":
+        world.fail(name, status=429, headers={"retry-after": told})
+    client = world.client("a", "b", state="sqlite")
+    for _ in range(2):
+        with pytest.raises(AllAttemptsFailedError, match=r"back in \d+ days"):
+            await client.complete(OPENAI, "hi")
+    assert (await client.explain(OPENAI)).chosen is None
 
 
 async def test_explain_asks_nobody(world: World) -> None:

@@ -147,6 +147,15 @@ class TestSecrets:
         option = msgspec.structs.replace(OPTION, secret="old")
         assert standing(option, {"profile": health}.get, 13).state == "out"
 
+    def test_a_late_refusal_of_the_old_secret_does_not_clear_the_new_one(self) -> None:
+        """Sent before the new one was there, refused after the new one was."""
+        refused = after(failed(100, started=99, reason="auth", secret="new"))
+        assert (
+            after(failed(101, started=50, reason="auth", secret="old"), health=refused) == refused
+        )
+        third = after(failed(102, started=101, reason="auth", secret="third"), health=refused)
+        assert third.secret == "third"
+
     def test_pacing_is_of_one_secret(self) -> None:
         health = after(
             Succeeded(at=2, started=1, secret="old", paced_until=60),
@@ -169,6 +178,14 @@ class TestClocks:
         assert state(health, 100_010) == "out"
         assert state(health, 50_000) == "probe"
         assert after(Claimed(at=50_000, owner="a", lease=60), health=health).probe_owner == "a"
+
+    def test_a_clock_that_was_set_back_still_opens_windows(self) -> None:
+        """Else the old one, which is over, takes every failure and holds nothing back."""
+        health = after(failed(100_000), failed(50_000))
+        assert state(health, 50_010) == "out"
+        assert health.windows["rate_limit"].failures == 2
+        late = after(failed(100_000), failed(99_900))
+        assert late.windows["rate_limit"].since == 100_000
 
     def test_clocks_that_differ_a_little_cut_none_short(self) -> None:
         assert state(after(failed(1000)), 995) == "out"

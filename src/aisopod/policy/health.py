@@ -177,7 +177,7 @@ def applied(health: Health, event: Event) -> Health:
         case Succeeded():
             return _succeeded(health, event)
         case Failed():
-            return _failed(_with_secret(health, event.secret), event)
+            return _failed(health, event)
         case Claimed():
             return _claimed(health, event)
         case Released():
@@ -207,6 +207,18 @@ def _with_secret(health: Health, secret: str) -> Health:
     if not health.secret:
         return _replace(health, secret=secret)
     return Health(last_used=health.last_used, last_good=health.last_good, secret=secret)
+
+
+def _is_of_an_older_secret(health: Health, event: Failed) -> bool:
+    """Whether it was sent before the present secret failed: who was refused last is the newer."""
+    return bool(
+        health.secret
+        and health.secret != event.secret
+        and any(
+            event.started < window.since <= event.at + LATE_SECONDS
+            for window in health.windows.values()
+        )
+    )
 
 
 def _is_late(at: float, than: float) -> bool:
@@ -262,12 +274,16 @@ def _succeeded(health: Health, event: Succeeded) -> Health:
 def _failed(health: Health, event: Failed) -> Health:
     if event.at == health.proven or _is_late(event.at, health.proven):
         return health
+    if _is_of_an_older_secret(health, event):
+        return health
+    health = _with_secret(health, event.secret)
     if event.model:
         health = _with_evidence(health, event)
         if event.model not in health.models or len(health.models) < PROVIDER_EVIDENCE_MODELS:
             return health
     old = health.windows.get(event.reason)
-    if old is not None and (event.at < old.until or event.started < old.since):
+    was_set_back = old is not None and old.since > event.at + LATE_SECONDS
+    if old is not None and not was_set_back and (event.at < old.until or event.started < old.since):
         # Whoever is trying it again keeps the right to: this says nothing new.
         return _with_window(health, event.reason, _seen_again(old, event))
     opened = _with_window(health, event.reason, _opened(old, event))

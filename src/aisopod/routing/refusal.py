@@ -95,7 +95,11 @@ def exhausted(
 def moment(at: float, now: float) -> str:
     """A time for people: how far it is, and when by the clock."""
     seconds = max(at - now, 0.0)
-    local = datetime.fromtimestamp(at).astimezone()
+    try:
+        local = datetime.fromtimestamp(at).astimezone()
+    except (ValueError, OverflowError, OSError):
+        # Some services say milliseconds, or a date, where seconds belong.
+        return f"in {seconds / 86400:.0f} days"
     clock = local.strftime("%H:%M:%S" if seconds < 12 * 3600 else "%Y-%m-%d %H:%M")
     for size, unit in ((86400, "days"), (3600, "h"), (60, "min")):
         if seconds >= 2 * size:

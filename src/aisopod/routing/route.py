@@ -81,6 +81,7 @@ class Route:
         self._began = 0.0
         self._sent = 0.0
         self._option: Option | None = None
+        self._secret = ""
         self._held_back: list[ChatCompletionChunk] = []
 
     async def open(self) -> Opened:
@@ -139,10 +140,13 @@ class Route:
     async def _attempt(self, option: Option) -> Opened:
         """Ask one; its chunks up to the first content."""
         self._option = option
+        self._secret = option.secret
         self._held_back = []
         try:
             self._begin(option)
             provider = await self._pool.provider(option, self._wishes.base_url)
+            # The answer is about this one, whatever the profile has when it comes.
+            self._secret = self._pool.secret(option)
             request = msgspec.structs.replace(self._request, model=option.model)
             limits = self._limits(provider)
             chunks = (
@@ -196,7 +200,7 @@ class Route:
         info = next((chunk.info for chunk in held if chunk.info is not None), None)
         self._recorder.succeeded(
             option,
-            self._pool.secret(option),
+            self._secret,
             started=self._sent,
             limits=info.rate_limits if info is not None else None,
             cooldowns=self._pool.cooldowns(option.provider),
@@ -239,7 +243,7 @@ class Route:
         verdict = self._recorder.failed(
             option,
             error,
-            self._pool.secret(option),
+            self._secret,
             started=self._sent,
             cooldowns=self._pool.cooldowns(option.provider),
         )
