@@ -2,7 +2,7 @@
 PYTHON ?= python3
 UV := $(shell command -v uv 2>/dev/null || echo .cache/uv/bin/uv)
 
-.PHONY: demo test real check lint types layers wheel bench clean
+.PHONY: demo test real check lint types layers wheel bench catalogue clean
 
 demo: $(UV) ## chat, streamed: with your own provider if one is configured, else simulated
 	@$(UV) sync --quiet --locked --no-default-groups --extra cli
@@ -37,6 +37,10 @@ wheel: $(UV) ## build the wheel, install it alone, and chat with it
 bench: $(UV) ## CPU per streamed chunk and per request, beside peers
 	$(UV) sync --quiet --locked
 	$(UV) run --no-sync python benchmarks/streaming.py
+
+catalogue: $(UV) ## rebuild the list of models from its pinned sources (needs the network)
+	$(UV) sync --quiet --locked
+	$(UV) run --no-sync python scripts/build_catalogue.py
 
 clean:
 	rm -rf .cache .venv dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

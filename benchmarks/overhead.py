@@ -4,8 +4,9 @@
 
 The same request goes through a client with five profiles and two candidates, and through the
 engine with nothing in between; both over a transport that answers from memory. What the client
-takes more is the layer. CPU time of the whole process, so that the thread which writes the state
-counts too.
+takes more is the layer; what it takes more still when requests are recorded is the ledger. CPU time of the whole process, so that the thread which writes the state
+counts too. Machines differ, and so does one machine from hour to hour: a yardstick in pure Python is
+timed before each row.
 """
 
 import argparse
@@ -13,8 +14,8 @@ import asyncio
 import gc
 import tempfile
 import time
+import timeit
 from collections.abc import Awaitable, Callable
-from statistics import median
 
 from aisopod import (
     AsyncClient,
@@ -25,6 +26,7 @@ from aisopod import (
     ProfileConfig,
     ProviderConfig,
     Secret,
+    UsageConfig,
 )
 from aisopod.transport import Response
 from aisopod.types import HttpRequest
@@ -71,7 +73,7 @@ class Memory:
         pass
 
 
-def config(state: str) -> Config:
+def config(state: str, *, record: bool = False) -> Config:
     profiles = {name: ProfileConfig(api_key=Secret(f"sk-{name}-0123456789")) for name in "abcde"}
     return Config(
         providers={
@@ -79,6 +81,7 @@ def config(state: str) -> Config:
             "anthropic": ProviderConfig(api_key=Secret("sk-claude-0123456789")),
         },
         state=state,
+        usage=UsageConfig(record=record),
     )
 
 
@@ -91,17 +94,17 @@ async def measured(ask: Callable[[], Awaitable[None]], count: int, at_once: int)
     for _ in range(count // at_once):
         await asyncio.gather(*(ask() for _ in range(at_once)))
     # What is still being written belongs to it.
-    await asyncio.sleep(0.2)
+    await asyncio.sleep(0.12)
     return (time.process_time() - began) / count
 
 
-async def run(state: str, count: int, at_once: int) -> tuple[float, float]:
+async def run(state: str, count: int, at_once: int, *, record: bool) -> tuple[float, float]:
     """CPU seconds of a request at the client and at the engine alone."""
     models = ["openai/gpt-4o", "anthropic/claude-sonnet-4-5"]
     request = ChatCompletionRequest(
         model="gpt-4o", messages=[Message(role="user", content="hi")], stream=True
     )
-    async with AsyncClient(config(state), transport=Memory()) as client:  # type: ignore[arg-type]
+    async with AsyncClient(config(state, record=record), transport=Memory()) as client:  # type: ignore[arg-type]
         engine = client.provider("openai")
         whole = ChatCompletionRequest(
             model=models[0], messages=[Message(role="user", content="hi")], stream=True
@@ -118,28 +121,39 @@ async def run(state: str, count: int, at_once: int) -> tuple[float, float]:
 
         pairs = [
             (await measured(by_engine, count, at_once), await measured(by_client, count, at_once))
-            for _ in range(5)
+            for _ in range(40)
         ]
-    return median(ours for _, ours in pairs), median(bare for bare, _ in pairs)
+    # What disturbs a run only ever adds to it; short runs find the machine's quiet moments.
+    return min(ours for _, ours in pairs), min(bare for bare, _ in pairs)
+
+
+def yardstick() -> float:
+    """CPU seconds of `sum(range(1000))`, the best of many."""
+    return (
+        min(timeit.repeat("sum(range(1000))", timer=time.process_time, repeat=50, number=100)) / 100
+    )
 
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--requests", type=int, default=2000)
+    options.add_argument("--requests", type=int, default=200)
     options.add_argument("--redis", metavar="URL", help="also with this server")
     chosen = options.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         states = {"memory": "memory", "sqlite": f"sqlite:{folder}/state.sqlite"}
         if chosen.redis:
             states["redis"] = chosen.redis
-        print(f"{'state':<8} {'at once':>7} {'engine us':>10} {'client us':>10} {'layer us':>9}")
+        columns = ("at once", "yardstick us", "engine us", "layer us", "ledger us")
+        print(f"{'state':<8}", *columns, sep="  ")
         for name, state in states.items():
             for at_once in (1, 20):
-                client, engine = asyncio.run(run(state, chosen.requests, at_once))
-                print(
-                    f"{name:<8} {at_once:>7} {engine * 1e6:>10.0f} {client * 1e6:>10.0f}"
-                    f" {(client - engine) * 1e6:>9.0f}"
-                )
+                measure = yardstick()
+                client, engine = asyncio.run(run(state, chosen.requests, at_once, record=False))
+                whole, bare = asyncio.run(run(state, chosen.requests, at_once, record=True))
+                layer, ledger = client - engine, (whole - bare) - (client - engine)
+                figures = [at_once, *(x * 1e6 for x in (measure, engine, layer, ledger))]
+                cells = [f"{x:>{len(c)}.0f}" for x, c in zip(figures, columns, strict=True)]
+                print(f"{name:<8}", *cells, sep="  ")
 
 
 if __name__ == "__main__":

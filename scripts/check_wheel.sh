@@ -16,3 +16,7 @@ cd "$work"
 answer=$(env -i PATH="$PATH" HOME="$work" "$work/venv/bin/aisopod" demo --simulated)
 echo "$answer"
 grep -q "simulated" <<<"$answer"
+"$work/venv/bin/python" -c '
+from aisopod.catalogue import facts_for
+assert facts_for("openai", "gpt-4o").price, "the wheel has no list of models"
+'

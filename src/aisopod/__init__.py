@@ -9,17 +9,22 @@ __version__ = "0.1.0"
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
+    from aisopod.catalogue import ModelFacts as ModelFacts
     from aisopod.client import AsyncClient as AsyncClient
     from aisopod.client import Stream as Stream
     from aisopod.client import get_provider as get_provider
+    from aisopod.config import CatalogueConfig as CatalogueConfig
     from aisopod.config import Config as Config
     from aisopod.config import CooldownConfig as CooldownConfig
     from aisopod.config import FailoverConfig as FailoverConfig
+    from aisopod.config import ModelConfig as ModelConfig
     from aisopod.config import NetworkConfig as NetworkConfig
+    from aisopod.config import PriceConfig as PriceConfig
     from aisopod.config import ProfileConfig as ProfileConfig
     from aisopod.config import ProviderConfig as ProviderConfig
     from aisopod.config import Rule as Rule
     from aisopod.config import TimeoutConfig as TimeoutConfig
+    from aisopod.config import UsageConfig as UsageConfig
     from aisopod.config import load_config as load_config
     from aisopod.errors import *  # noqa: F403 - each module says in __all__ what is public
     from aisopod.providers.protocol import ModelProvider as ModelProvider
@@ -30,9 +35,11 @@ if TYPE_CHECKING:
 # Where each name lives; checked against the modules' own __all__ by the tests.
 _HOMES = {
     "aisopod.client": ("AsyncClient", "Stream", "get_provider"),
+    "aisopod.catalogue": ("ModelFacts",),
     "aisopod.config": (
-        "Config", "CooldownConfig", "FailoverConfig", "NetworkConfig", "ProfileConfig",
-        "ProviderConfig", "Rule", "TimeoutConfig", "load_config",
+        "CatalogueConfig", "Config", "CooldownConfig", "FailoverConfig", "ModelConfig",
+        "NetworkConfig", "PriceConfig", "ProfileConfig", "ProviderConfig", "Rule", "TimeoutConfig", "UsageConfig",
+        "load_config",
     ),
     "aisopod.errors": (
         "AisopodError", "AllAttemptsFailedError", "AuthenticationError", "BadRequestError", "BillingError",
@@ -52,8 +59,8 @@ _HOMES = {
         "JsonSchema", "MediaPart", "Message", "MessageDelta", "ModelInfo", "OnUnsupported", "OpaquePart",
         "OpaqueTool", "Part", "ProfileState", "ProviderHealth", "PullProgress", "RateLimit", "Reasoning",
         "ResponseInfo", "ResponseWarning", "Role", "Secret", "TextPart", "ThinkingPart",
-        "Timeouts", "TokenUsage", "Tool", "ToolCall", "ToolCallDelta", "ToolChoice",
-        "ToolChoiceMode", "fold", "sniff_media_type",
+        "Timeouts", "TokenCount", "TokenUsage", "Tool", "ToolCall", "ToolCallDelta", "ToolChoice",
+        "ToolChoiceMode", "UsageQuality", "fold", "sniff_media_type",
     ),
 }  # fmt: skip
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

@@ -5,30 +5,30 @@ that a chunk costs the caller a queue's `get`, not a round trip between threads.
 """
 
 import asyncio
+import functools
 import os
 import queue
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from types import TracebackType
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar
 
+from aisopod.catalogue import Difference, ModelFacts
 from aisopod.client import AsyncClient, Stream
 from aisopod.config import Config, Profile
 from aisopod.errors import AisopodError
+from aisopod.routing import ModelList
 from aisopod.types import (
     Attempt,
     ChatCompletion,
     ChatCompletionChunk,
-    Explanation,
-    ModelInfo,
-    ProfileState,
-    ProviderHealth,
     PullProgress,
     Timeouts,
 )
 
 __all__ = ["Client", "SyncStream"]
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 # How many chunks may wait for a slow reader before the pump waits for it.
@@ -161,6 +161,30 @@ class SyncStream:
         self._pump.close()
 
 
+def _blocking(
+    method: Callable[Concatenate[AsyncClient, P], Coroutine[Any, Any, T]],
+) -> Callable[Concatenate["Client", P], T]:
+    """The same method, which waits for its own end."""
+
+    @functools.wraps(method)
+    def wait(self: "Client", /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return self._open().call(method(self._client, *args, **kwargs))
+
+    return wait
+
+
+def _streamed(
+    method: Callable[Concatenate[AsyncClient, P], Stream],
+) -> Callable[Concatenate["Client", P], SyncStream]:
+    """The same method, for a plain `for`."""
+
+    @functools.wraps(method)
+    def open_(self: "Client", /, *args: P.args, **kwargs: P.kwargs) -> SyncStream:
+        return SyncStream(self._open(), method(self._client, *args, **kwargs))
+
+    return open_
+
+
 class Client:
     """AsyncClient for code without an event loop: the same calls, blocking.
 
@@ -206,57 +230,41 @@ class Client:
         """The configuration that it works by."""
         return self._client.config
 
-    def stream(self, *args: Any, **kwargs: Any) -> SyncStream:
-        """AsyncClient.stream, for a plain `for`."""
-        return SyncStream(self._open(), self._client.stream(*args, **kwargs))
+    stream = _streamed(AsyncClient.stream)
+    complete = _blocking(AsyncClient.complete)
+    count_tokens = _blocking(AsyncClient.count_tokens)
+    explain = _blocking(AsyncClient.explain)
+    list_models = _blocking(AsyncClient.list_models)
+    models = _blocking(AsyncClient.models)
+    show_model = _blocking(AsyncClient.show_model)
+    health_check = _blocking(AsyncClient.health_check)
+    mark_good = _blocking(AsyncClient.mark_good)
+    mark_failed = _blocking(AsyncClient.mark_failed)
+    profile_states = _blocking(AsyncClient.profile_states)
+    check_profile = _blocking(AsyncClient.check_profile)
+    reset_profile = _blocking(AsyncClient.reset_profile)
+    reset_session = _blocking(AsyncClient.reset_session)
+    usage = _blocking(AsyncClient.usage)
 
-    def complete(self, *args: Any, **kwargs: Any) -> ChatCompletion:
-        """AsyncClient.complete."""
-        return self._open().call(self._client.complete(*args, **kwargs))
+    def usable_providers(self) -> list[str]:
+        """AsyncClient.usable_providers."""
+        return self._client.usable_providers()
 
-    def count_tokens(self, *args: Any, **kwargs: Any) -> int:
-        """AsyncClient.count_tokens."""
-        return self._open().call(self._client.count_tokens(*args, **kwargs))
+    def known_models(self, provider: str | None = None) -> ModelList:
+        """AsyncClient.known_models."""
+        return self._client.known_models(provider)
 
-    def list_models(self, provider: str | None = None) -> list[ModelInfo]:
-        """AsyncClient.list_models."""
-        return self._open().call(self._client.list_models(provider))
+    def model(self, name: str) -> ModelFacts:
+        """AsyncClient.model."""
+        return self._client.model(name)
 
-    def health_check(self, provider: str) -> ProviderHealth:
-        """AsyncClient.health_check."""
-        return self._open().call(self._client.health_check(provider))
-
-    def explain(self, *args: Any, **kwargs: Any) -> Explanation:
-        """AsyncClient.explain."""
-        return self._open().call(self._client.explain(*args, **kwargs))
-
-    def mark_good(self, profile: str, model: str) -> None:
-        """AsyncClient.mark_good."""
-        self._open().call(self._client.mark_good(profile, model))
-
-    def mark_failed(self, profile: str, model: str, error: AisopodError) -> None:
-        """AsyncClient.mark_failed."""
-        self._open().call(self._client.mark_failed(profile, model, error))
+    def contradictions(self, name: str) -> list[Difference]:
+        """AsyncClient.contradictions."""
+        return self._client.contradictions(name)
 
     def profiles(self, provider: str) -> list[Profile]:
         """AsyncClient.profiles."""
         return self._client.profiles(provider)
-
-    def profile_states(self, provider: str | None = None) -> list[ProfileState]:
-        """AsyncClient.profile_states."""
-        return self._open().call(self._client.profile_states(provider))
-
-    def check_profile(self, profile: str) -> ProviderHealth:
-        """AsyncClient.check_profile."""
-        return self._open().call(self._client.check_profile(profile))
-
-    def reset_profile(self, profile: str) -> None:
-        """AsyncClient.reset_profile."""
-        self._open().call(self._client.reset_profile(profile))
-
-    def reset_session(self, session_id: str) -> None:
-        """AsyncClient.reset_session."""
-        self._open().call(self._client.reset_session(session_id))
 
     def pull(self, model: str) -> Iterator[PullProgress]:
         """AsyncClient.pull, for a plain `for`."""

@@ -46,6 +46,7 @@ def test_help_names_every_command_and_exit_code(capfd: pytest.CaptureFixture[str
     for name in (
         "chat",
         "models",
+        "usage",
         "pull",
         "auth",
         "doctor",
@@ -128,7 +129,9 @@ def test_models_are_listed_for_pipes_and_programs(run: Run, simulate: Simulate, 
     providers = {line.partition(b"/")[0] for line in done.stdout.splitlines()}
     assert providers >= {b"openai", b"anthropic"}
     done = run("models", "ollama", "--json", env=at(simulator))
-    found = [msgspec.json.decode(line, type=aisopod.ModelInfo) for line in done.stdout.splitlines()]
+    found = [
+        msgspec.json.decode(line, type=aisopod.ModelFacts) for line in done.stdout.splitlines()
+    ]
     assert {model.provider for model in found} == {"ollama"}
 
 

@@ -7,6 +7,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from aisopod.errors import RateLimitError
+from aisopod.policy.failover import verdict_on
+
 Run = Callable[..., subprocess.CompletedProcess[bytes]]
 
 SLOW = '{"error":{"message":"Slow down","type":"requests","code":"rate_limit_exceeded"}}'
@@ -20,8 +23,7 @@ def test_an_answer_is_explained(run: Run) -> None:
         "  rule:         openai/rate-limit",
         "  scope:        model",
         "  retryable:    yes, after 20 s",
-        "  then:         next profile: limits are counted by key and model: "
-        "other models of the key still answer",
+        "  then:         next profile: " + verdict_on(RateLimitError("")).why,
         "  message:      Slow down",
         "  remedy:       try again in 20 s",
         "  source:       https://platform.openai.com/docs/guides/error-codes",

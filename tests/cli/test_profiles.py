@@ -119,7 +119,7 @@ def test_profiles_are_added_listed_ordered_and_removed(
     done = run("chat", "-m", "openai/gpt-4o", "-v", "hi", env=env)
     assert b"by openai:spare: ok" in done.stderr, done.stderr
     assert run("auth", "add", "openai:off", "--env", "A", "--disabled", env=env).returncode == 0
-    assert b"openai:off                   disabled" in run("auth", "list", env=env).stdout
+    assert b"openai:off                    disabled" in run("auth", "list", env=env).stdout
     assert run("auth", "remove", "openai:off", env=env).returncode == 0
     shown = run("config", "show", env=env).stdout
     assert secret.encode() not in shown + listed.encode()

@@ -269,9 +269,12 @@ async def test_models_and_health(wire: str) -> None:
 
 async def test_counting_and_pulling() -> None:
     async with Simulator() as simulator, AsyncClient(config_for(simulator)) as client:
-        assert await client.count_tokens("anthropic/claude-opus-4-6", "three little words") >= 3
-        with pytest.raises(aisopod.UnsupportedFeatureError, match="counts no tokens"):
-            await client.count_tokens("openai/gpt-4o", "hi")
+        counted = await client.count_tokens("anthropic/claude-opus-4-6", "three little words")
+        assert counted.tokens >= 3
+        assert (counted.quality, counted.method) == ("exact", "provider")
+        guessed = await client.count_tokens("ollama/simulated", "three little words")
+        assert (guessed.quality, guessed.method) == ("estimated", "length")
+        assert guessed.tokens == 5 + 4
         steps = [step async for step in client.pull("ollama/simulated")]
         assert steps[-1].status == "success"
         assert (steps[2].completed, steps[2].total) == (500, 1000)

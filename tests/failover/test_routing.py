@@ -5,6 +5,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -152,14 +153,17 @@ async def test_a_pinned_profile_is_strict(world: World) -> None:
 # --- waiting -------------------------------------------------------------------------------------
 
 
-async def test_who_came_first_is_served_first(world: World, clock: Clock) -> None:
+async def test_who_came_first_is_served_first(world: World) -> None:
     world.fail("a", status=429, headers={"retry-after": "0.4"})
-    client = world.client("a", failover=FailoverConfig(max_wait=10))
-    ended: list[int] = []
+    asking: ContextVar[int] = ContextVar("asking")
+    sent: list[int] = []
+    client = world.client(
+        "a", failover=FailoverConfig(max_wait=10), on_attempt=lambda _: sent.append(asking.get())
+    )
 
     async def ask(number: int) -> None:
-        await client.complete(OPENAI, str(number))
-        ended.append(number)
+        asking.set(number)
+        await client.complete(OPENAI, "hi")
 
     tasks = [asyncio.create_task(ask(0))]
     await asyncio.sleep(0.15)
@@ -167,14 +171,38 @@ async def test_who_came_first_is_served_first(world: World, clock: Clock) -> Non
         tasks.append(asyncio.create_task(ask(number)))
         await asyncio.sleep(0.01)
     tasks[3].cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-    prompts = [
-        received.body["messages"][-1]["content"]
-        for received in world.simulator.requests
-        if received.body
-    ]
-    assert prompts == ["0", "0", "1", "2", "4", "5", "6", "7"]
-    assert sorted(ended) == [0, 1, 2, 4, 5, 6, 7]
+    done = await asyncio.gather(*tasks, return_exceptions=True)
+    assert sent == [0, 0, 1, 2, 4, 5, 6, 7]
+    assert [number for number, end in enumerate(done) if end is not None] == [3]
+
+
+async def test_who_waited_leaves_in_growing_groups(world: World) -> None:
+    """All of them at once would only meet the limit again that they had waited for."""
+    world.fail("a", status=429, headers={"retry-after": "0.3"})
+    client = world.client("a", failover=FailoverConfig(max_wait=10))
+    with pytest.raises(RateLimitError):
+        await client.complete(OPENAI, "hi", failover=FailoverConfig(max_wait=0))
+    tasks = [asyncio.create_task(client.complete(OPENAI, "hi")) for _ in range(20)]
+    await asyncio.sleep(0.1)
+    key = world.key("a")
+    key.limit, key.window, key.limit_headers = 4, 0.3, False
+    await asyncio.gather(*tasks)
+    assert key.served == 21
+    assert key.limited <= 22
+
+
+async def test_a_slow_answer_holds_up_nobody_behind_it(world: World) -> None:
+    world.fail("a", status=429, headers={"retry-after": "0.2"})
+    client = world.client("a", failover=FailoverConfig(max_wait=10))
+    with pytest.raises(RateLimitError):
+        await client.complete(OPENAI, "hi", failover=FailoverConfig(max_wait=0))
+    world.answer("a", content="probe")
+    for _ in range(3):
+        world.answer("a", content="slowly", first_delay=2.0)
+    began = time.monotonic()
+    answers = await asyncio.gather(*(client.complete(OPENAI, "hi") for _ in range(8)))
+    assert sum(answer.text == "slowly" for answer in answers) == 3
+    assert time.monotonic() - began < 4
 
 
 async def test_who_cannot_be_served_in_time_fails_at_once(world: World) -> None:

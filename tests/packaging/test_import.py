@@ -44,6 +44,12 @@ def test_looking_at_every_provider_needs_none_of_their_extras() -> None:
     }  # fmt: skip
 
 
+def test_the_catalogue_needs_no_network_library_and_no_client_reads_it() -> None:
+    loaded = loaded_by("import aisopod.catalogue as c; c.facts_for('openai', 'gpt-4o')")
+    assert not loaded & {"asyncio", "aiohttp", "ssl", "socket", "pydantic", "aisopod.client"}
+    assert "aisopod.catalogue" not in loaded_by("import aisopod; aisopod.ChatCompletion")
+
+
 @pytest.mark.parametrize("name", aisopod.__all__)
 def test_every_public_name_resolves(name: str) -> None:
     assert getattr(aisopod, name) is not None

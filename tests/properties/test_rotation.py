@@ -9,7 +9,7 @@ import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import pytest
 from hypothesis import settings
@@ -82,7 +82,12 @@ class Log(SharedState):
         self.clock += TICK
         return self.clock
 
-    def note(self, events: Mapping[str, Sequence[Event]], *, write: bool = True) -> None:
+    def note(
+        self,
+        events: Mapping[str, Sequence[Event]],
+        *,
+        write: Literal["now", "soon", "later"] = "now",
+    ) -> None:
         before = {key: self.health(key) or Health() for key in events}
         super().note(events, write=write)
         after = {key: self.health(key) for key in events}

@@ -75,6 +75,7 @@ def test_a_page_of_models() -> None:
             context_window=1_000_000,
             max_output_tokens=128_000,
             capabilities=frozenset({"completion", "tools", "vision", "reasoning"}),
+            lacks=frozenset({"documents"}),
             lifecycle="active",
             created="2026-01-01T00:00:00Z",
             raw=full,

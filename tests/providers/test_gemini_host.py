@@ -70,7 +70,7 @@ async def test_listing_and_counting() -> None:
         models = await client.list_models("gemini")
         assert models
         assert all(not model.id.startswith("models/") for model in models)
-        assert await client.count_tokens("gemini/gemini-2.5-flash", "one two three") > 0
+        assert (await client.count_tokens("gemini/gemini-2.5-flash", "one two three")).tokens > 0
     assert all(received.path.startswith("/v1/") for received in simulator.requests)
 
 

@@ -3,9 +3,11 @@
 import pytest
 from ollama._client import _parse_host
 
+from aisopod import AsyncClient, Config, ProviderConfig
 from aisopod.errors import ConfigurationError, ModelNotFoundError, ProtocolError
 from aisopod.providers.ollama.host import parse_address
 from aisopod.providers.ollama.management import decode_pull
+from aisopod.simulator import Simulator
 
 FORMS = [
     "1.2.3.4",
@@ -43,3 +45,16 @@ def test_steps_of_a_download() -> None:
         decode_pull(b'{"error":"pull model manifest: file does not exist"}')
     with pytest.raises(ProtocolError):
         decode_pull(b"garbage")
+
+
+async def test_what_only_show_tells_is_in_the_listing() -> None:
+    """Ollama tells the context window of one model at a time."""
+    async with Simulator() as simulator:
+        url = simulator.url_for("ollama")
+        config = Config(providers={"ollama": ProviderConfig(base_url=url)})
+        async with AsyncClient(config) as client:
+            [model] = await client.list_models("ollama")
+    assert model.context_window == 8192
+    assert model.capabilities is not None
+    assert "tools" in model.capabilities
+    assert [request.path for request in simulator.requests] == ["/api/tags", "/api/show"]

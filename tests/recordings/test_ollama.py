@@ -163,5 +163,6 @@ def test_description(recording: Recording) -> None:
     assert expect is not None
     model = parse_show(recording.body, "m", "ollama")
     assert model.capabilities == frozenset(expect["capabilities"])
+    assert model.lacks == {"tools", "vision", "reasoning"} - model.capabilities
     assert model.context_window == expect["context_length"]
     assert model.raw["details"] == expect["details"]

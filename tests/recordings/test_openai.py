@@ -96,13 +96,14 @@ def _usage(usage: dict[str, Any]) -> TokenUsage:
     before = usage.get("prompt_tokens_details") or {}
     after = usage.get("completion_tokens_details") or {}
     reasoning = after.get("reasoning_tokens") or 0
-    beside = usage["total_tokens"] - usage["prompt_tokens"] - usage["completion_tokens"]
     return TokenUsage(
         input_tokens=usage["prompt_tokens"],
-        output_tokens=usage["completion_tokens"] + (reasoning if beside == reasoning else 0),
+        output_tokens=usage["total_tokens"] - usage["prompt_tokens"],
         cache_read_tokens=before.get("cached_tokens") or 0,
         cache_write_tokens=before.get("cache_write_tokens") or 0,
         reasoning_tokens=reasoning,
+        input_audio_tokens=before.get("audio_tokens") or 0,
+        output_audio_tokens=after.get("audio_tokens") or 0,
     )
 
 

@@ -126,7 +126,13 @@ def test_later_facts_replace_and_gather() -> None:
     assert fold([]).message.content == ""
 
 
-USAGES = st.builds(TokenUsage, **{n: st.integers(0, 10**9) for n in TokenUsage.__struct_fields__})
+COUNTS = [name for name in TokenUsage.__struct_fields__ if name != "quality"]
+QUALITIES = ["exact", "partial", "estimated"]
+USAGES = st.builds(
+    TokenUsage,
+    **{name: st.integers(0, 10**9) for name in COUNTS},
+    quality=st.sampled_from(QUALITIES),
+)
 
 
 @given(USAGES, USAGES, USAGES)
@@ -134,3 +140,6 @@ def test_usage_adds_up(a: TokenUsage, b: TokenUsage, c: TokenUsage) -> None:
     assert (a + b) + c == a + (b + c)
     assert a + TokenUsage() == a
     assert (a + b).total_tokens == a.total_tokens + b.total_tokens
+    for name in COUNTS:
+        assert getattr(a + b, name) == getattr(a, name) + getattr(b, name)
+    assert (a + b).quality == QUALITIES[max(QUALITIES.index(each.quality) for each in (a, b))]

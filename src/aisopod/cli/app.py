@@ -17,7 +17,8 @@ __all__ = ["run"]
 # Loaded when called: `aisopod --help` needs no HTTP library, `chat` no progress bar.
 _COMMANDS = {
     "chat": "Ask a model, or converse with it.",
-    "models": "List the models of the providers that are set up.",
+    "models": "List, show and search models, with what is known of them.",
+    "usage": "Sum up what was used and what it cost.",
     "pull": "Download a model to the machine that serves it.",
     "auth": "Keep several keys for a provider, see how each stands, log in and out.",
     "explain": "Tell who would be asked now, and who not, and why.",

@@ -213,9 +213,9 @@ async def _list(settings: Settings, provider: str | None, *, as_json: bool) -> N
                 profiles = []
             for profile in profiles:
                 click.echo(_listed_json(profile) if as_json else _listed(profile))
-            for off in _disabled(settings, name):
-                fields = {"profile": off, "enabled": False}
-                click.echo(msgspec.json.encode(fields) if as_json else f"{off:<28} disabled")
+            for unused in _disabled(settings, name):
+                fields = {"profile": unused, "enabled": False}
+                click.echo(msgspec.json.encode(fields) if as_json else f"{unused:<28}  disabled")
 
 
 def _disabled(settings: Settings, provider: str) -> list[str]:

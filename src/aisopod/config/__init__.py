@@ -7,6 +7,7 @@ from aisopod.config.network import proxy_for
 from aisopod.config.profiles import Profile, fingerprint, has_profile, profiles_for
 from aisopod.config.resolve import (
     base_url_for,
+    cache_folder,
     credential_for,
     has_credential,
     logins_folder,
@@ -18,27 +19,36 @@ from aisopod.config.resolve import (
     usable_url,
 )
 from aisopod.config.schema import (
+    CatalogueConfig,
     Config,
     CooldownConfig,
     FailoverConfig,
+    ModelConfig,
     NetworkConfig,
+    PriceConfig,
     ProfileConfig,
     ProviderConfig,
     TimeoutConfig,
+    UsageConfig,
 )
 from aisopod.config.show import exposed_files, secrets_of, to_toml
 
 __all__ = [
+    "CatalogueConfig",
     "Config",
     "CooldownConfig",
     "FailoverConfig",
+    "ModelConfig",
     "NetworkConfig",
+    "PriceConfig",
     "Profile",
     "ProfileConfig",
     "ProviderConfig",
     "Rule",
     "TimeoutConfig",
+    "UsageConfig",
     "base_url_for",
+    "cache_folder",
     "credential_for",
     "credentials_file",
     "exposed_files",

@@ -17,6 +17,7 @@ from aisopod.types import Secret, Timeouts
 
 __all__ = [
     "base_url_for",
+    "cache_folder",
     "credential_for",
     "has_credential",
     "logins_folder",
@@ -77,6 +78,11 @@ def logins_folder() -> Path:
 def state_folder() -> Path:
     """Where the health of profiles is kept."""
     return platformdirs.user_state_path("aisopod")
+
+
+def cache_folder() -> Path:
+    """Where listings of models are kept."""
+    return platformdirs.user_cache_path("aisopod")
 
 
 def has_credential(host: Host, config: Config, environ: Mapping[str, str] | None = None) -> bool:

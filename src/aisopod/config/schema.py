@@ -9,13 +9,17 @@ from aisopod.codecs.rules import Rule
 from aisopod.types import OnUnsupported, Secret
 
 __all__ = [
+    "CatalogueConfig",
     "Config",
     "CooldownConfig",
     "FailoverConfig",
+    "ModelConfig",
     "NetworkConfig",
+    "PriceConfig",
     "ProfileConfig",
     "ProviderConfig",
     "TimeoutConfig",
+    "UsageConfig",
 ]
 
 # `nan` fails this too; `inf` and 0 are no limit.
@@ -48,6 +52,9 @@ ProfileName = Annotated[
 ]
 Chain = Annotated[
     str | list[str], msgspec.Meta(description="a model or a list of models, as provider/model")
+]
+Rate = Annotated[
+    float, msgspec.Meta(ge=0, description="US dollars per million tokens, such as 2.5")
 ]
 Command = Annotated[
     str | list[str], msgspec.Meta(description="a command line, or a list of its words")
@@ -219,6 +226,77 @@ class ProviderConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         )
 
 
+class PriceConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """US dollars per million tokens; what is left out is not known.
+
+    Attributes:
+        input: for input that no cache was part of.
+        output: for everything generated, reasoning included.
+        cache_read: for input that a cache served.
+        cache_write: for input that was written to a cache.
+        cache_write_1h: for input that was written to a cache that keeps it for an hour.
+        input_audio: for sound in the input.
+        output_audio: for sound in the output.
+    """
+
+    input: Rate | None = None
+    output: Rate | None = None
+    cache_read: Rate | None = None
+    cache_write: Rate | None = None
+    cache_write_1h: Rate | None = None
+    input_audio: Rate | None = None
+    output_audio: Rate | None = None
+
+
+class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the user knows better of a model than listings and catalogue do.
+
+    Attributes:
+        like: `provider/model` that it is, such as what stands behind an Azure deployment.
+        context_window: tokens of prompt and answer together.
+        max_output_tokens: the longest answer, in tokens.
+        input: what it reads.
+        tools: whether it calls tools.
+        price: what it costs.
+    """
+
+    like: str | None = None
+    context_window: Annotated[int, msgspec.Meta(ge=1, description="a number of tokens")] | None = (
+        None
+    )
+    max_output_tokens: (
+        Annotated[int, msgspec.Meta(ge=1, description="a number of tokens")] | None
+    ) = None
+    input: list[Literal["text", "image", "pdf", "audio", "video"]] | None = None
+    tools: bool | None = None
+    price: PriceConfig | None = None
+
+
+class CatalogueConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How models are listed.
+
+    Attributes:
+        ttl: seconds for which a listing is fresh; an older one still serves while it is renewed.
+        check: whether a request that a model is known not to be able to serve is refused, or goes
+            to the next candidate, before it is sent.
+    """
+
+    ttl: Annotated[float, msgspec.Meta(gt=0, description="a number of seconds")] = 86_400.0
+    check: bool = True
+
+
+class UsageConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The ledger of what was used.
+
+    Attributes:
+        record: whether requests are written into it.
+        keep_days: how long they stay there.
+    """
+
+    record: bool = True
+    keep_days: Annotated[float, msgspec.Meta(gt=0, description="a number of days")] = 90.0
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The whole configuration.
 
@@ -233,6 +311,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         timeouts: limits for every request.
         network: proxy and TLS.
         providers: settings by the provider's name.
+        models: by `provider/model`, what the user knows better of a model.
+        catalogue: how models are listed, and whether requests are held to what is known of them.
+        usage: the ledger of what was used.
         rules: what answers of any provider mean, after that provider's own `rules`.
         sources: the files that it was read from, the weaker first; no file can set it.
     """
@@ -246,5 +327,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     timeouts: TimeoutConfig = TimeoutConfig()
     network: NetworkConfig = NetworkConfig()
     providers: dict[ProviderName, ProviderConfig] = {}
+    models: dict[str, ModelConfig] = {}
+    catalogue: CatalogueConfig = CatalogueConfig()
+    usage: UsageConfig = UsageConfig()
     rules: list[Rule] = []
     sources: tuple[Path, ...] = ()

@@ -39,7 +39,6 @@ def change_stored(change: Callable[[Values], None]) -> Path:
 
     Raises:
         ConfigurationError: the file is wrong already, or cannot be written.
-        MissingDependencyError: the extra `cli` is not installed.
     """
     file = credentials_file()
     try:
@@ -60,12 +59,8 @@ def change_stored(change: Callable[[Values], None]) -> Path:
 
 @contextmanager
 def _locked(file: Path) -> Iterator[None]:
-    try:
-        from filelock import FileLock, Timeout
-    except ImportError as error:
-        raise MissingDependencyError(
-            'changing profiles needs a file lock: pip install "aisopod[cli]"'
-        ) from error
+    from filelock import FileLock, Timeout
+
     try:
         with FileLock(file.with_suffix(".lock"), timeout=LOCK_SECONDS, mode=0o600):
             yield

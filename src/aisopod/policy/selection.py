@@ -149,6 +149,7 @@ def choose(
     busy = refused = False
     first: tuple[float, ...] | None = None
     equals: list[Option] = []
+    ended = False
     for option in options:
         if equals and option.candidate > equals[0].candidate:
             break
@@ -160,6 +161,7 @@ def choose(
             busy = busy or found.state == "probing"
             refused = refused or found.reason in {"auth", "billing"}
             continue
+        ended = ended or found is not _READY
         place = (option.profile not in pinned, option.rank)
         if first is None or place < first:
             first = place
@@ -169,7 +171,7 @@ def choose(
     if not equals:
         return Choice(None, retry_at=soonest, busy=busy, refused=refused)
     option = _turn(equals, health, chance)
-    return Choice(option, _ended(option, health, now), refused=refused)
+    return Choice(option, _ended(option, health, now) if ended else (), refused=refused)
 
 
 def _turn(
@@ -180,12 +182,19 @@ def _turn(
     Neither counts turns: counts that several processes keep contradict each other, and flood a
     profile that was away for a while.
     """
-    weights = [option.weight for option in options]
-    if min(weights) == max(weights):
-        return min(options, key=lambda option: _last_used(option, health))
-    drawn = chance * sum(weights)
-    for option, weight in zip(options, weights, strict=True):
-        drawn -= weight
+    first = options[0]
+    longest, waited = first, _last_used(first, health)
+    for option in options:
+        if option.weight != first.weight:
+            break
+        used = _last_used(option, health)
+        if used < waited:
+            longest, waited = option, used
+    else:
+        return longest
+    drawn = chance * sum(option.weight for option in options)
+    for option in options:
+        drawn -= option.weight
         if drawn < 0:
             return option
     return options[-1]

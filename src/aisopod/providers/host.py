@@ -188,6 +188,8 @@ class Host(msgspec.Struct, frozen=True, kw_only=True):
         model_path: a model's name as the path has it.
         listing: how models are listed; None where they cannot be.
         token_counting: how tokens are counted; None where they cannot be.
+        text_counter: loads what counts a text's tokens for a model, for an estimate; it blocks,
+            and gives None where it is not to be had.
         pulling: how models are downloaded; None where they are not.
         key_variables: environment variables that hold the key, the first set one wins.
         token_variables: the same for a bearer token.
@@ -218,6 +220,7 @@ class Host(msgspec.Struct, frozen=True, kw_only=True):
     platform: Platform | None = None
     listing: Listing | None = None
     token_counting: TokenCounting | None = None
+    text_counter: Callable[[str], Callable[[str], int] | None] | None = None
     pulling: Pulling | None = None
     key_variables: tuple[str, ...] = ()
     token_variables: tuple[str, ...] = ()

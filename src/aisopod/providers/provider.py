@@ -1,6 +1,7 @@
 """The engine: joins a host, its codec and a transport. One for all providers."""
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from urllib.parse import quote
@@ -22,7 +23,7 @@ from aisopod.errors import (
     TransportError,
     UnsupportedFeatureError,
 )
-from aisopod.normalise import validate
+from aisopod.normalise import count_bytes, estimate_tokens, validate
 from aisopod.providers.exchange import MAX_BODY_BYTES, PLAIN_TOTAL_SECONDS, Exchange
 from aisopod.providers.host import Credential, CredentialSource, Host, Listing, joined_headers
 from aisopod.transport import Response, Transport
@@ -35,9 +36,15 @@ from aisopod.types import (
     ProviderHealth,
     PullProgress,
     Timeouts,
+    TokenCount,
 )
 
 __all__ = ["Provider"]
+
+log = logging.getLogger("aisopod.providers")
+
+DETAILS_AT_ONCE = 8
+"""Models of one server that are described at the same time."""
 
 
 class Provider:
@@ -146,7 +153,32 @@ class Provider:
                 value=self.id,
                 remedy="Name the model that you want",
             )
-        return await self._listed(listing)
+        models = await self._listed(listing)
+        together = asyncio.Semaphore(DETAILS_AT_ONCE)
+        return list(
+            await asyncio.gather(*(self._detailed(model, listing, together) for model in models))
+        )
+
+    async def _detailed(
+        self, model: ModelInfo, listing: Listing, together: asyncio.Semaphore
+    ) -> ModelInfo:
+        """With what only the call for one model tells, where the listing left that open."""
+        known = model.capabilities is not None and model.context_window is not None
+        if known or not listing.detail_path:
+            return model
+        async with together:
+            try:
+                detail = await self.show_model(model.id)
+            except AisopodError as error:
+                # It may have been removed since it was listed.
+                log.info("%s/%s: %s", self.id, model.id, error)
+                return model
+        return msgspec.structs.replace(
+            model,
+            capabilities=model.capabilities or detail.capabilities,
+            lacks=model.lacks or detail.lacks,
+            context_window=model.context_window or detail.context_window,
+        )
 
     async def _listed(self, listing: Listing) -> list[ModelInfo]:
         models: list[ModelInfo] = []
@@ -179,28 +211,33 @@ class Provider:
                 return known
         raise ModelNotFoundError("it is not in the listing", provider=self.id, model=model)
 
-    async def count_tokens(self, request: ChatCompletionRequest) -> int:
-        """How many tokens the request's prompt has, by the provider's own count.
+    async def count_tokens(self, request: ChatCompletionRequest) -> TokenCount:
+        """How many tokens the request's prompt has: by the provider's count, else an estimate.
 
         Raises:
-            UnsupportedFeatureError: the provider does not count.
+            InvalidRequestError: the request cannot be sent.
             ProviderError: the provider refused or failed.
             TransportError: no whole answer arrived.
         """
+        validate(request)
         counting = self.host.token_counting
         if counting is None:
-            raise UnsupportedFeatureError(
-                f"{self.host.name} counts no tokens",
-                field="provider",
-                value=self.id,
-                remedy="Read `usage` of a response",
-            )
-        validate(request)
+            return await self._estimated(request)
         encoded = self.host.codec.encode(request, self._target(request.model))
         body = counting.encode(encoded.body, request.model)
         path = self._path(counting.path, counting.model(request.model))
         http = self._request("POST", path, body=body, headers=encoded.headers)
-        return counting.parse(await self._call(http, request.model))
+        tokens = counting.parse(await self._call(http, request.model))
+        return TokenCount(tokens=tokens, quality="exact", method="provider")
+
+    async def _estimated(self, request: ChatCompletionRequest) -> TokenCount:
+        load = self.host.text_counter
+        count = await asyncio.to_thread(load, request.model) if load is not None else None
+        return TokenCount(
+            tokens=estimate_tokens(request, count or count_bytes),
+            quality="estimated",
+            method="length" if count is None else "tiktoken",
+        )
 
     async def health_check(self) -> ProviderHealth:
         """Whether requests can be expected to work; costs no tokens and does not raise."""

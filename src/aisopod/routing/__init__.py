@@ -2,6 +2,7 @@
 
 from aisopod.routing.candidates import Candidate, chain_of
 from aisopod.routing.context import Hooks, Routing, Wishes
+from aisopod.routing.known import ModelList, build_directory, by_family, listed
 from aisopod.routing.overview import check, check_chain, reset, standings
 from aisopod.routing.pool import (
     Pool,
@@ -18,6 +19,7 @@ from aisopod.routing.waiting import WaitingRooms
 __all__ = [
     "Candidate",
     "Hooks",
+    "ModelList",
     "Pool",
     "Recorder",
     "Route",
@@ -25,12 +27,15 @@ __all__ = [
     "Stream",
     "WaitingRooms",
     "Wishes",
+    "build_directory",
     "build_provider",
     "build_transport",
+    "by_family",
     "chain_of",
     "check",
     "check_chain",
     "find_host",
+    "listed",
     "reset",
     "standings",
     "usable_providers",

@@ -1,7 +1,7 @@
 """Names of models to a chain of candidates."""
 
 import difflib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from aisopod.errors import ConfigurationError, UnknownModelError
@@ -20,19 +20,24 @@ class Candidate(NamedTuple):
 
 
 def chain_of(
-    names: Sequence[str], aliases: Mapping[str, str | Sequence[str]]
+    names: Sequence[str],
+    aliases: Mapping[str, str | Sequence[str]],
+    family: Callable[[str], str | None] = lambda _: None,
 ) -> tuple[Candidate, ...]:
     """The candidates that these names stand for, each once, in order.
 
     Args:
         names: `provider/model`, or aliases.
         aliases: names to a model or to several, which may be aliases again.
+        family: a family's name, such as `sonnet`, to its newest model; None for any other name.
 
     Raises:
         UnknownModelError: a name is neither; names the nearest alias.
         ConfigurationError: an alias leads back to itself.
     """
-    found = dict.fromkeys(candidate for name in names for candidate in _resolved(name, aliases, ()))
+    found = dict.fromkeys(
+        candidate for name in names for candidate in _resolved(name, aliases, family, ())
+    )
     if not found:
         raise UnknownModelError(
             "no model is named: give provider/model, or set AISOPOD_MODEL or default_model"
@@ -41,16 +46,22 @@ def chain_of(
 
 
 def _resolved(
-    name: str, aliases: Mapping[str, str | Sequence[str]], above: tuple[str, ...]
+    name: str,
+    aliases: Mapping[str, str | Sequence[str]],
+    family: Callable[[str], str | None],
+    above: tuple[str, ...],
 ) -> Iterator[Candidate]:
     if name in above:
         raise ConfigurationError(f"aliases: {' -> '.join((*above, name))}: this goes in a circle")
     if name in aliases:
         stands_for = aliases[name]
         for inner in [stands_for] if isinstance(stands_for, str) else stands_for:
-            yield from _resolved(inner, aliases, (*above, name))
+            yield from _resolved(inner, aliases, family, (*above, name))
         return
     provider, slash, model = name.partition("/")
+    newest = None if slash else family(name)
+    if newest is not None:
+        provider, slash, model = newest.partition("/")
     if not (slash and provider and model):
         near = difflib.get_close_matches(name, aliases, n=1)
         hint = f"did you mean the alias {near[0]!r}? Else " if near else ""

@@ -1,14 +1,15 @@
 """What all requests of a client share, and what one asks for beside its content."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from aisopod.config import FailoverConfig
+from aisopod.discovery import Directory
 from aisopod.errors import AisopodError
 from aisopod.routing.pool import Pool
 from aisopod.routing.recorder import Recorder
 from aisopod.routing.waiting import WaitingRooms
-from aisopod.stores import SharedState
+from aisopod.stores import Ledger, SharedState
 from aisopod.types import Attempt, Timeouts
 
 __all__ = ["Hooks", "Routing", "Wishes"]
@@ -36,6 +37,8 @@ class Routing(NamedTuple):
     recorder: Recorder
     rooms: WaitingRooms
     hooks: Hooks
+    directory: Directory
+    ledger: Ledger | None
 
 
 class Wishes(NamedTuple):
@@ -47,6 +50,8 @@ class Wishes(NamedTuple):
         base_url: where the provider answers.
         session: id of the conversation, which stays with its profile.
         profile: id of the only profile of its provider that may be used.
+        tags: what its row in the ledger can be summed by.
+        check: whether it is held to what is known of the models.
     """
 
     failover: FailoverConfig
@@ -54,3 +59,5 @@ class Wishes(NamedTuple):
     base_url: str | None = None
     session: str | None = None
     profile: str | None = None
+    tags: Mapping[str, str] | None = None
+    check: bool = True

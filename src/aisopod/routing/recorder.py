@@ -14,7 +14,7 @@ from aisopod.policy.selection import Option
 from aisopod.stores import SharedState
 from aisopod.types import RateLimit
 
-__all__ = ["Recorder", "rule_of", "session_key"]
+__all__ = ["Recorder", "rule_of", "session_hash", "session_key"]
 
 
 class Recorder:
@@ -33,7 +33,7 @@ class Recorder:
         events: dict[str, Sequence[Event]] = {option.subjects[0]: [Used(at=now)]}
         if session is not None:
             events[session_key(option.provider, session)] = [Pinned(at=now, profile=option.profile)]
-        self._state.note(events, write=False)
+        self._state.note(events, write="later")
 
     def succeeded(
         self,
@@ -61,17 +61,20 @@ class Recorder:
         profile, pair, model, provider = option.subjects
         paced = _paced_until(limits, now, cooldowns) if limits and cooldowns else 0.0
         own = Succeeded(at=now, started=started, secret=secret, disproves=disproves)
-        # An answer now shows a model alive, whenever its request was sent.
-        alive = Succeeded(at=now, started=now)
         events: dict[str, Sequence[Event]] = {profile: [own]}
         if paced:
             events[pair] = [Succeeded(at=now, started=started, secret=secret, paced_until=paced)]
         elif self._is_marked(pair):
             events[pair] = [own]
-        events |= {key: [alive] for key in (model, provider) if self._is_marked(key)}
+        for key in (model, provider):
+            if self._is_marked(key):
+                # An answer now shows a model alive, whenever its request was sent.
+                events[key] = [Succeeded(at=now, started=now)]
+        # That somebody is back, or out until then, others must know at once.
+        urgent = len(events) > 1 or self._is_marked(profile)
         if subjects is not None:
             events = {key: happened for key, happened in events.items() if key in subjects}
-        self._state.note(events)
+        self._state.note(events, write="now" if urgent else "soon")
 
     def failed(
         self,
@@ -137,8 +140,12 @@ class Recorder:
 
 def session_key(provider: str, session: str) -> str:
     """The key of a session's profile; ids of sessions may name people, so they are hashed."""
-    digest = blake2b(session.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
-    return f"session/{provider}/{digest}"
+    return f"session/{provider}/{session_hash(session)}"
+
+
+def session_hash(session: str) -> str:
+    """What stands for a session in everything that is kept."""
+    return blake2b(session.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
 
 
 def rule_of(error: AisopodError) -> str:

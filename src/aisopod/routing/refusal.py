@@ -154,7 +154,7 @@ def _target(provider: str, model: str, profile: str) -> str:
 
 def _where(error: AisopodError) -> str:
     attempt = error.attempts[-1] if error.attempts else None
-    return _target(attempt.provider, attempt.model, attempt.profile) if attempt else "somewhere"
+    return _target(attempt.provider, attempt.model, attempt.profile) if attempt else "not sent"
 
 
 def _class(error: AisopodError) -> str:

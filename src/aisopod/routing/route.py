@@ -9,15 +9,25 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import msgspec
 
-from aisopod.errors import AisopodError, ProviderError, ServerError, TotalTimeoutError
+from aisopod.catalogue import nearest
+from aisopod.errors import (
+    AisopodError,
+    ModelNotFoundError,
+    ProviderError,
+    ServerError,
+    TotalTimeoutError,
+)
 from aisopod.policy.selection import Option
 from aisopod.providers.provider import Provider
+from aisopod.routing.booking import Booking
 from aisopod.routing.candidates import Candidate
 from aisopod.routing.context import Routing, Wishes
+from aisopod.routing.fit import Needs, is_near, needs_of, overflow, unfit
 from aisopod.routing.recorder import rule_of
 from aisopod.routing.refusal import considered, exhausted
 from aisopod.routing.turns import Turns
@@ -71,7 +81,10 @@ class Route:
         wishes: Wishes,
     ) -> None:
         self.attempts: list[Attempt] = []
-        self._pool, self._state, self._recorder, _, self._hooks = routing
+        self._pool, self._state, self._recorder, _, self._hooks, self._directory, self._ledger = (
+            routing
+        )
+        self._booking: Booking | None = None
         self._turns = Turns(routing, chain, wishes)
         self._chain = chain
         self._request = request
@@ -94,6 +107,12 @@ class Route:
         """
         self._began = asyncio.get_running_loop().time()
         await self._turns.begin()
+        needs = needs_of(self._request)
+        if self._wishes.check and not needs.are_everyones:
+            await self._check_fit(needs)
+        if self._ledger is not None:
+            now = self._state.now()
+            self._booking = Booking(self._ledger, self._chain[0], self._wishes, now)
         while True:
             if len(self.attempts) >= self._wishes.failover.max_attempts:
                 raise self._exhausted("max_attempts is reached")
@@ -103,24 +122,59 @@ class Route:
             except AisopodError as error:
                 self._failed(option, error)
 
+    async def _check_fit(self, needs: Needs) -> None:
+        """Leave out who is known not to be able to; with nobody left, that is told at the end."""
+        for place, (provider, model) in enumerate(self._chain):
+            facts = self._directory.facts(provider, model)
+            error = unfit(needs, facts)
+            if error is None and is_near(needs, facts):
+                count = partial(self._counted, provider, model)
+                error = await overflow(self._request, facts, count)
+            if error is not None:
+                self._errors.append(error)
+                self._turns.exclude_candidate(place)
+        if len(self._chain) == len(self._errors) == 1:
+            raise self._errors[0]
+
+    async def _counted(self, provider: str, model: str) -> int | None:
+        """The prompt's tokens by the provider's own count, if it can be had."""
+        own = self._pool.default(provider, self._wishes.base_url)
+        if not isinstance(own, Provider) or own.host.token_counting is None:
+            return None
+        try:
+            request = msgspec.structs.replace(self._request, model=model)
+            return (await own.count_tokens(request)).tokens
+        except AisopodError as error:
+            log.info("%s/%s: not counted: %s", provider, model, error)
+            return None
+
     def ended(self, usage: TokenUsage | None) -> None:
         """The answer is whole."""
         self._close("ok", usage=usage)
+        self._book("ok")
 
     def left(self, usage: TokenUsage | None) -> None:
         """The caller left before the end."""
+        self._turns.arrived(welcome=None)
         self._turns.release()
         if self.attempts and self.attempts[-1].outcome == "running":
             self._close("cancelled", usage=usage)
+        self._book("cancelled")
 
     def broke(self, error: AisopodError, usage: TokenUsage | None) -> None:
         """The answer broke off after it had begun: nothing is repeated."""
         option = self._option
-        if option is None or not self.attempts or self.attempts[-1].outcome != "running":
-            return
-        self._mark_failed(option, error)
-        self._close("interrupted", error, usage)
-        self._told(error)
+        if option is not None and self.attempts and self.attempts[-1].outcome == "running":
+            self._mark_failed(option, error)
+            self._close("interrupted", error, usage)
+            self._told(error)
+        self._book(type(error).__name__)
+
+    def _book(self, outcome: str) -> None:
+        """The request's row ends, with what was told first."""
+        if self._booking is not None:
+            self._booking.end(self.attempts, outcome, self._state.now())
+            self._booking = None
 
     async def explain(self) -> Explanation:
         """Who would be asked now, and who not, and why."""
@@ -162,7 +216,7 @@ class Route:
         except AisopodError:
             raise
         except BaseException:
-            self.left(None)
+            self.left(self._reported())
             raise
         self._answered(option, held)
         return Opened(held, chunks)
@@ -182,14 +236,22 @@ class Route:
                     provider=option.provider,
                     model=option.model,
                 )
-            if self._turns.probe and chunk.info is not None:
-                # The credential was taken: whoever waits for that need not wait for the content.
-                self._mark_good(option, held, option.subjects[:2])
+            if chunk.info is not None:
+                self._let_in(option, held)
         return held
 
+    def _let_in(self, option: Option, held: Sequence[ChatCompletionChunk]) -> None:
+        """The credential was taken: whoever waits for that need not wait for the content."""
+        self._turns.arrived(welcome=True)
+        if self._turns.probe:
+            self._mark_good(option, held, option.subjects[:2])
+
     def _answered(self, option: Option, held: Sequence[ChatCompletionChunk]) -> None:
+        self._turns.arrived(welcome=True)
         self._mark_good(option, held)
         self._turns.probe = ()
+        if self._booking is not None:
+            self._booking.content(self._state.now())
 
     def _mark_good(
         self,
@@ -221,8 +283,9 @@ class Route:
 
     def _failed(self, option: Option, error: AisopodError) -> None:
         """Note the failure and see who is left; raises when it is no use to go on."""
-        usage = next((c.usage for c in reversed(self._held_back) if c.usage is not None), None)
-        attempt = self._close("failed", error, usage)
+        if isinstance(error, ModelNotFoundError):
+            _suggest(error, option)
+        attempt = self._close("failed", error, self._reported(error))
         action = self._mark_failed(option, error)
         self._errors.append(error)
         self._told(error)
@@ -239,6 +302,14 @@ class Route:
         elif not self._turns.is_out(option):
             self._turns.exclude(option, candidate=False)
 
+    def _reported(self, error: AisopodError | None = None) -> TokenUsage | None:
+        """What was told of an answer that came to nothing: providers bill its prompt all the same."""
+        if error is not None and error.partial is not None and error.partial.usage is not None:
+            return error.partial.usage.unfinished()
+        told = (chunk.usage for chunk in reversed(self._held_back) if chunk.usage is not None)
+        usage = next(told, None)
+        return usage.unfinished() if usage is not None else None
+
     def _mark_failed(self, option: Option, error: AisopodError) -> str:
         verdict = self._recorder.failed(
             option,
@@ -247,6 +318,7 @@ class Route:
             started=self._sent,
             cooldowns=self._pool.cooldowns(option.provider),
         )
+        self._turns.arrived(welcome=None if verdict.reason is None else False)
         self._turns.release()
         return verdict.action
 
@@ -281,8 +353,14 @@ class Route:
         usage: TokenUsage | None = None,
     ) -> Attempt:
         """The last attempt has ended."""
-        facts: dict[str, Any] = {"outcome": outcome, "usage": usage}
-        facts["seconds"] = self._state.now() - self._sent
+        attempt = self.attempts[-1]
+        facts: dict[str, Any] = {
+            "outcome": outcome,
+            "usage": usage,
+            "seconds": self._state.now() - self._sent,
+        }
+        if usage is not None:
+            facts["cost"] = self._directory.cost(attempt.provider, attempt.model, usage)
         if error is not None:
             facts |= {
                 "error": type(error).__name__,
@@ -290,7 +368,7 @@ class Route:
                 "rule": rule_of(error),
                 "status": error.status if isinstance(error, ProviderError) else None,
             }
-        self.attempts[-1] = msgspec.structs.replace(self.attempts[-1], **facts)
+        self.attempts[-1] = msgspec.structs.replace(attempt, **facts)
         return self.attempts[-1]
 
     def _told(self, error: AisopodError) -> None:
@@ -302,6 +380,13 @@ class Route:
         error = exhausted(self._pool, self._chain, self._errors, states, self._state.now(), why)
         self._told(error)
         return error
+
+
+def _suggest(error: ModelNotFoundError, option: Option) -> None:
+    names = [name for name in nearest(option.provider, option.model) if name != option.model]
+    if names and "did you mean" not in error.message:
+        close = " or ".join(f"{option.provider}/{name}" for name in names)
+        error.message = f"{error.message}; did you mean {close}?"
 
 
 async def _closed(chunks: AsyncIterator[ChatCompletionChunk]) -> None:

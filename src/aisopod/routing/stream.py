@@ -48,7 +48,9 @@ class Stream:
     def response(self) -> ChatCompletion:
         """The answer as far as it has come."""
         folded = self._fold.result(response_type=self._response_type)
-        return msgspec.structs.replace(folded, attempts=list(self._route.attempts))
+        attempts = list(self._route.attempts)
+        cost = attempts[-1].cost if attempts else None
+        return msgspec.structs.replace(folded, attempts=attempts, cost=cost)
 
     async def collect(self) -> ChatCompletion:
         """Read to the end and give the whole answer.
@@ -82,6 +84,8 @@ class Stream:
                     await close()
             route.ended(self._fold.usage)
         except AisopodError as error:
+            if error.partial is not None and error.partial.usage is not None:
+                self._fold.count(error.partial.usage)
             route.broke(error, self._fold.usage)
             error.partial = self.response
             raise

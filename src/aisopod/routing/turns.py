@@ -10,6 +10,7 @@ from aisopod.policy.selection import Choice, Option, choose
 from aisopod.routing.candidates import Candidate
 from aisopod.routing.context import Routing, Wishes
 from aisopod.routing.recorder import session_key
+from aisopod.routing.waiting import Line
 
 __all__ = ["Turns"]
 
@@ -40,11 +41,12 @@ class Turns:
         self.excluded: set[tuple[int, str]] = set()
         self.waited = 0.0
         self.probe: tuple[str, ...] = ()
-        self._pool, self._state, self._recorder, self._rooms, _ = routing
+        self._pool, self._state, self._recorder, self._rooms, *_ = routing
         self._chain = chain
         self._wishes = wishes
         self._owner = ""
         self._deadline: float | None = None
+        self._line: Line | None = None
 
     async def begin(self) -> None:
         """The request's time begins; read what others know."""
@@ -69,8 +71,11 @@ class Turns:
         clock = asyncio.get_running_loop().time
         started = clock()
         try:
-            async with asyncio.timeout(patience), self._rooms.turn(self._chain):
-                return await self._awaited(started + patience, refuse)
+            async with asyncio.timeout(patience), self._rooms.turn(self._chain) as line:
+                option = await self._awaited(started + patience, refuse)
+                line.left()
+                self._line = line
+                return option
         except TimeoutError:
             raise refuse("max_wait is over") from None
         finally:
@@ -89,6 +94,11 @@ class Turns:
         choice = choose([option], self._state.health, self._state.now())
         return choice.option is None or bool(choice.probe)
 
+    def exclude_candidate(self, place: int) -> None:
+        """Not to be asked for this request, for what it is."""
+        options = [option for option in self._options() if option.candidate == place]
+        self.excluded |= {(place, option.profile) for option in options}
+
     def exclude(self, option: Option, *, candidate: bool) -> None:
         """Not to be asked again for this request: a profile, or its whole candidate."""
         profiles = [
@@ -97,6 +107,12 @@ class Turns:
             if other.candidate == option.candidate
         ]
         self.excluded |= {(option.candidate, profile) for profile in profiles}
+
+    def arrived(self, *, welcome: bool | None) -> None:
+        """The request was let in or not, which those who wait behind it go by."""
+        if self._line is not None:
+            self._line.arrived(welcome=welcome)
+            self._line = None
 
     def release(self) -> None:
         """Give back the right to try again, if the request still has it."""

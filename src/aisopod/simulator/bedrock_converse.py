@@ -179,13 +179,15 @@ def _usage(reply: Reply, asked: Asked) -> Fields:
     """The wire's counts leave cached tokens out of the input, but not out of the total."""
     usage = usage_of(reply, asked)
     read, written = usage.cache_read_tokens, usage.cache_write_tokens
-    counts = {
+    counts: Fields = {
         "inputTokens": usage.input_tokens - read - written,
         "outputTokens": usage.output_tokens,
         "totalTokens": usage.total_tokens,
     }
     if read or written:
         counts |= {"cacheReadInputTokens": read, "cacheWriteInputTokens": written}
+    if usage.cache_write_1h_tokens:
+        counts["cacheDetails"] = [{"ttl": "1h", "inputTokens": usage.cache_write_1h_tokens}]
     return counts
 
 

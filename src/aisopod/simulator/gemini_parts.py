@@ -165,6 +165,7 @@ def so_far(usage: TokenUsage, pieces: list[Piece], index: int) -> TokenUsage:
         output_tokens=reasoning + text,
         cache_read_tokens=usage.cache_read_tokens,
         reasoning_tokens=reasoning,
+        input_audio_tokens=usage.input_audio_tokens,
     )
 
 
@@ -177,8 +178,12 @@ def _usage(usage: TokenUsage) -> Fields:
         "cachedContentTokenCount": usage.cache_read_tokens,
         "thoughtsTokenCount": usage.reasoning_tokens,
     }
-    details = [{"modality": "TEXT", "tokenCount": usage.input_tokens}]
-    return {
-        **{name: count for name, count in counts.items() if count},
-        "promptTokensDetails": details,
-    }
+    written = usage.input_tokens - usage.input_audio_tokens
+    details = [{"modality": "TEXT", "tokenCount": written}]
+    if usage.input_audio_tokens:
+        details.append({"modality": "AUDIO", "tokenCount": usage.input_audio_tokens})
+    told: Fields = {name: count for name, count in counts.items() if count}
+    if usage.output_audio_tokens:
+        spoken = {"modality": "AUDIO", "tokenCount": usage.output_audio_tokens}
+        told["candidatesTokensDetails"] = [spoken]
+    return {**told, "promptTokensDetails": details}

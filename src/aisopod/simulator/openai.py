@@ -272,6 +272,10 @@ def _usage(reply: Reply, asked: Asked) -> Fields:
         "prompt_tokens_details": {
             "cached_tokens": usage.cache_read_tokens,
             "cache_write_tokens": usage.cache_write_tokens,
+            "audio_tokens": usage.input_audio_tokens,
         },
-        "completion_tokens_details": {"reasoning_tokens": usage.reasoning_tokens},
+        "completion_tokens_details": {
+            "reasoning_tokens": usage.reasoning_tokens,
+            "audio_tokens": usage.output_audio_tokens,
+        },
     }

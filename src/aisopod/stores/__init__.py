@@ -1,7 +1,19 @@
 """Where the state of profiles and models is kept: in memory, in SQLite, in Redis or Valkey."""
 
-from aisopod.stores.opening import open_store
+from aisopod.stores.entries import Group, LedgerEntry
+from aisopod.stores.ledger import Ledger
+from aisopod.stores.opening import open_ledger, open_store
 from aisopod.stores.shared import SharedState
 from aisopod.stores.store import Snapshot, Store, StoreError
 
-__all__ = ["SharedState", "Snapshot", "Store", "StoreError", "open_store"]
+__all__ = [
+    "Group",
+    "Ledger",
+    "LedgerEntry",
+    "SharedState",
+    "Snapshot",
+    "Store",
+    "StoreError",
+    "open_ledger",
+    "open_store",
+]

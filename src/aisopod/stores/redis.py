@@ -23,7 +23,7 @@ from aisopod.stores.store import (
     folded,
 )
 
-__all__ = ["RedisStore"]
+__all__ = ["RedisServer", "RedisStore"]
 
 WAIT_SECONDS = 0.25
 """A store that takes longer is no help to a request."""
@@ -51,8 +51,8 @@ return lost
 _EMPTY = Health()
 
 
-class RedisStore:
-    """One server.
+class RedisServer:
+    """The connections to one server.
 
     Args:
         url: `redis://`, `rediss://` or `unix://`, as redis-py reads it.
@@ -61,8 +61,6 @@ class RedisStore:
         MissingDependencyError: the extra `redis` is not installed.
         ConfigurationError: this is no such URL.
     """
-
-    remote = True
 
     def __init__(self, url: str) -> None:
         try:
@@ -86,6 +84,31 @@ class RedisStore:
         except ValueError as error:
             raise ConfigurationError(f"state: this is no URL of a Redis server: {error}") from None
         self._errors: tuple[type[Exception], ...] = (redis.RedisError, OSError)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def _failure(self, error: Exception) -> StoreError:
+        # Without its text, which may hold the URL with its password.
+        return StoreError(f"{self.name}: {type(error).__name__}")
+
+
+class RedisStore(RedisServer):
+    """Records on one server.
+
+    Args:
+        url: `redis://`, `rediss://` or `unix://`, as redis-py reads it.
+
+    Raises:
+        MissingDependencyError: the extra `redis` is not installed.
+        ConfigurationError: this is no such URL.
+    """
+
+    remote = True
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
         self._compare_and_set = self._client.register_script(COMPARE_AND_SET)
 
     def read(self, keys: Iterable[str]) -> Snapshot:
@@ -144,10 +167,6 @@ class RedisStore:
         texts = (name.decode(errors="ignore") for name in names)
         return self.read([text.removeprefix(PREFIX) for text in texts])
 
-    def close(self) -> None:
-        """Close the connections."""
-        self._client.close()
-
     def _read(self, keys: Sequence[str]) -> tuple[float, list[bytes | None]]:
         try:
             pipeline = self._client.pipeline(transaction=False)
@@ -158,10 +177,6 @@ class RedisStore:
         except self._errors as error:
             raise self._failure(error) from error
         return seconds + microseconds / 1e6, values[0] if values else []
-
-    def _failure(self, error: Exception) -> StoreError:
-        # Without its text, which may hold the URL with its password.
-        return StoreError(f"{self.name}: {type(error).__name__}")
 
 
 def _prefixed(keys: Sequence[str]) -> list[str]:

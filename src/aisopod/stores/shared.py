@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from aisopod.policy.health import Claimed, Event, Health
 from aisopod.stores.memory import MemoryStore
@@ -25,6 +25,8 @@ PATIENCE_SECONDS = 0.25
 """How long a request waits for the store: for a read of another machine, or for a claim."""
 RETRY_SECONDS = (1.0, 2.0, 5.0)
 """How long a failed store is left alone, by failures in a row."""
+SOON_SECONDS = 0.1
+"""Who was used when is nothing that others wait for: many requests share one write."""
 CLOSE_SECONDS = 2.0
 """How long closing waits for what is still being written."""
 MOST_KEYS = 20_000
@@ -59,6 +61,8 @@ class SharedState:
         self._unwritten: dict[str, list[Event]] = {}
         self._flying: dict[str, list[Event]] = {}
         self._busy = False
+        self._is_due = False
+        self._closed = False
         self._writing: Future[None] | None = None
         self._failures = 0
         self._down_until = 0.0
@@ -86,14 +90,22 @@ class SharedState:
         except (StoreError, TimeoutError) as error:
             self._failed(error)
             return
-        self._take(keys, snapshot)
+        # What was read before stands here already, with this process's own news over it.
+        if not snapshot.is_old:
+            self._take(keys, snapshot)
 
-    def note(self, events: Mapping[str, Sequence[Event]], *, write: bool = True) -> None:
+    def note(
+        self,
+        events: Mapping[str, Sequence[Event]],
+        *,
+        write: Literal["now", "soon", "later"] = "now",
+    ) -> None:
         """Something happened: it counts here at once, and is written behind.
 
         Args:
             events: by the subject's key.
-            write: whether to write now; else it goes along with what comes next.
+            write: `now`; `soon` with what else happens in a tenth of a second; `later`, along
+                with what comes next.
         """
         self._known.apply(events)
         if self._shared is None:
@@ -105,7 +117,15 @@ class SharedState:
                 del waiting[:-MOST_EVENTS]
             while len(self._unwritten) > MOST_KEYS:
                 del self._unwritten[next(iter(self._unwritten))]
-        if write and self._is_up():
+        if write == "now" and self._is_up():
+            self._write()
+        elif write == "soon" and not self._is_due:
+            self._is_due = True
+            asyncio.get_running_loop().call_later(SOON_SECONDS, self._write_due)
+
+    def _write_due(self) -> None:
+        self._is_due = False
+        if not self._closed and self._is_up():
             self._write()
 
     async def claim(self, keys: Sequence[str], owner: str, lease: float) -> bool:
@@ -152,6 +172,7 @@ class SharedState:
     async def close(self) -> None:
         """Write what is left, and close the store."""
         await self.settle()
+        self._closed = True
         for threads in self._threads.values():
             threads.shutdown(wait=False)
         self._threads.clear()

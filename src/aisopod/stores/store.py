@@ -40,10 +40,12 @@ class Snapshot(NamedTuple):
     Attributes:
         now: the store's own time, in seconds since the epoch.
         records: those of the asked keys that there are.
+        is_old: whether nobody else has written since these keys were last read.
     """
 
     now: float
     records: dict[str, Health]
+    is_old: bool = False
 
 
 class Store(Protocol):

@@ -32,7 +32,7 @@ from aisopod.types.request import (
 from aisopod.types.response import ChatCompletion, Fold, fold
 from aisopod.types.secret import Secret
 from aisopod.types.tools import OpaqueTool, Tool, ToolChoice, ToolChoiceMode
-from aisopod.types.usage import TokenUsage
+from aisopod.types.usage import TokenCount, TokenUsage, UsageQuality
 
 __all__ = [
     "Attempt",
@@ -68,12 +68,14 @@ __all__ = [
     "TextPart",
     "ThinkingPart",
     "Timeouts",
+    "TokenCount",
     "TokenUsage",
     "Tool",
     "ToolCall",
     "ToolCallDelta",
     "ToolChoice",
     "ToolChoiceMode",
+    "UsageQuality",
     "fold",
     "sniff_media_type",
 ]

@@ -1,5 +1,6 @@
 """What was tried for a request, and who could be."""
 
+from decimal import Decimal
 from typing import Literal
 
 import msgspec
@@ -27,6 +28,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
         waited: seconds of waiting for a profile before it.
         probe: whether it tried again what had been left alone.
         usage: tokens as far as they were told.
+        cost: what they cost at list price, in US dollars; None when that is not known.
     """
 
     provider: str
@@ -42,6 +44,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     waited: float = 0.0
     probe: bool = False
     usage: TokenUsage | None = None
+    cost: Decimal | None = None
 
 
 class ProfileState(msgspec.Struct, frozen=True, kw_only=True):

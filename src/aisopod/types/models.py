@@ -18,6 +18,7 @@ class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
         max_output_tokens: the longest answer, in tokens.
         capabilities: what it can do, in these words: `tools`, `vision`, `documents`, `reasoning`,
             `structured_output`, `completion`, `embedding`, …; None where the provider tells none.
+        lacks: what the provider says that it cannot do, in the same words.
         lifecycle: `active`, `deprecated` or `retired`.
         created: when it was made or published, ISO 8601.
         raw: the provider's own entry.
@@ -29,6 +30,7 @@ class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
     context_window: int | None = None
     max_output_tokens: int | None = None
     capabilities: frozenset[str] | None = None
+    lacks: frozenset[str] = frozenset()
     lifecycle: str | None = None
     created: str | None = None
     raw: dict[str, Any] = {}

@@ -5,6 +5,7 @@ all that is needed to send it back: ids, signatures, opaque blocks, order.
 """
 
 from collections.abc import Iterable
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -36,7 +37,9 @@ class ChatCompletion(msgspec.Struct, frozen=True, kw_only=True):
         message: the assistant's message, fit to be appended to the conversation.
         finish_reason: why it ended; None when it broke off.
         raw_finish_reason: the provider's own word for it.
-        usage: tokens; None when the provider told none.
+        usage: tokens, with how far they can be trusted; None when the provider told none.
+        cost: what they cost at list price, in US dollars; None when that is not known. What failed
+            attempts cost stands with those.
         warnings: what could not be carried.
         logprobs: log probabilities of the tokens, when they were asked for.
         metadata: what else the provider told, in its own names.
@@ -51,6 +54,7 @@ class ChatCompletion(msgspec.Struct, frozen=True, kw_only=True):
     finish_reason: FinishReason | None = None
     raw_finish_reason: str | None = None
     usage: TokenUsage | None = None
+    cost: Decimal | None = None
     warnings: list[ResponseWarning] = []
     logprobs: list[Any] | None = None
     metadata: dict[str, Any] = {}
@@ -246,14 +250,21 @@ class Fold:
 
     @property
     def usage(self) -> TokenUsage | None:
-        """Tokens as far as they were told."""
-        return self._usage
+        """Tokens as far as they were told; without a finish reason they are not final."""
+        if self._usage is None or self._finish is not None:
+            return self._usage
+        return self._usage.unfinished()
+
+    def count(self, usage: TokenUsage) -> None:
+        """Tokens that were told beside the chunks, such as with a failure."""
+        self._usage = usage
 
     def result(self, *, response_type: Any = None) -> ChatCompletion:  # noqa: ANN401
         """The response as far as it has come."""
         parts = list(self._parts)
         if self._pieces:
             parts.append(self._run())
+        usage = self.usage
         calls = [self._calls[index].build(len(parts)) for index in sorted(self._calls)]
         return ChatCompletion(
             id=self._id,
@@ -266,8 +277,8 @@ class Fold:
             ),
             finish_reason=self._finish,
             raw_finish_reason=self._raw_finish,
-            usage=self._usage,
-            warnings=list(self._warnings),
+            usage=usage,
+            warnings=[*self._warnings, *_contradictions(usage)],
             logprobs=self._logprobs,
             metadata=dict(self._metadata),
             info=self._info,
@@ -276,6 +287,15 @@ class Fold:
 
 
 _EMPTY_TEXT = TextPart(text="")
+
+
+def _contradictions(usage: TokenUsage | None) -> list[ResponseWarning]:
+    """What is wrong with the counts: they are given as they were told, but not in silence."""
+    found = usage.contradictions() if usage is not None else ()
+    return [
+        ResponseWarning(rule="usage_contradiction", message=f"the provider counts {words}")
+        for words in found
+    ]
 
 
 def _simplest(parts: list[Part]) -> str | list[Part]:

@@ -211,7 +211,7 @@ def test_a_blocked_prompt_keeps_what_was_counted() -> None:
     with pytest.raises(ContentFilterError, match="OTHER") as caught:
         plain(body)
     assert caught.value.partial is not None
-    assert caught.value.partial.usage == TokenUsage(input_tokens=9)
+    assert caught.value.partial.usage == TokenUsage(input_tokens=9, quality="partial")
 
 
 def test_an_end_without_a_reason_is_an_interruption() -> None:

@@ -76,7 +76,7 @@ def test_chunk_without_choices_carries_usage(choices: Any) -> None:
         top["choices"] = choices
     response = folded(frame({"content": "a"}), STOP, msgspec.json.encode(top))
     assert response.text == "a"
-    assert response.usage == TokenUsage(input_tokens=3)
+    assert response.usage == TokenUsage(input_tokens=3, quality="partial")
     assert response.metadata["usage"] == {"prompt_tokens": 3}
 
 
@@ -116,7 +116,7 @@ def test_chunk_without_choices_carries_usage(choices: Any) -> None:
             TokenUsage(input_tokens=9, output_tokens=11, reasoning_tokens=7),
         ),
         ({"prompt_tokens": 9.0, "completion_tokens": "4"}, TokenUsage(input_tokens=9, output_tokens=4)),
-        ({"prompt_tokens": None, "completion_tokens": 4}, TokenUsage(output_tokens=4)),
+        ({"prompt_tokens": None, "completion_tokens": 4}, TokenUsage(output_tokens=4, quality="partial")),
     ],
 )  # fmt: skip
 def test_usage_follows_one_convention(usage: dict[str, Any], expected: TokenUsage) -> None:
@@ -135,7 +135,7 @@ def test_usage_in_every_chunk_overwrites() -> None:
 def test_groq_usage_in_its_own_corner() -> None:
     end = frame({}, "stop", x_groq={"id": "q", "usage": {"prompt_tokens": 7}})
     response = folded(frame({"content": "a"}), end)
-    assert response.usage == TokenUsage(input_tokens=7)
+    assert response.usage == TokenUsage(input_tokens=7, quality="partial")
     assert response.metadata["x_groq"]["id"] == "q"
 
 

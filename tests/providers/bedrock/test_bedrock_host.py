@@ -53,7 +53,8 @@ async def test_every_kind_of_id_is_signed_and_answered(
         counted = await made.count_tokens(f"{provider}/anthropic.claude-opus-4-7", "one two")
     assert answer.text == streamed.text != ""
     assert answer.request_id
-    assert counted > 0
+    assert counted.tokens > 0
+    assert counted.quality == "exact"
     verb = "converse" if provider == "bedrock" else "invoke"
     assert simulator.requests[0].path.rpartition("/")[2] == verb
 
@@ -126,7 +127,9 @@ def test_both_listings_are_joined() -> None:
         "arn:profile/app",
     }  # fmt: skip
     assert joined["us.v.profile"].capabilities == frozenset({"completion", "vision", "streaming"})
+    assert joined["us.v.profile"].lacks == frozenset({"audio", "video"})
     assert joined["us.v.unknown"].capabilities is None
+    assert joined["us.v.unknown"].lacks == frozenset()
     assert joined["us.v.old"].lifecycle == "deprecated"
 
 

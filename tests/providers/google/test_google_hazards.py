@@ -329,9 +329,7 @@ def test_a_write_that_fails_leaves_the_old_login(
     assert [file.name for file in store.file.parent.iterdir()] == ["gemini.json"]
 
 
-@pytest.mark.parametrize(
-    "module", ["filelock", "google.oauth2.credentials", "google.auth.transport.requests"]
-)
+@pytest.mark.parametrize("module", ["google.oauth2.credentials", "google.auth.transport.requests"])
 async def test_a_missing_package_names_the_extra(
     store: LoginStore, tokens: Any, monkeypatch: pytest.MonkeyPatch, module: str
 ) -> None:

@@ -20,8 +20,8 @@ from aisopod.codecs.anthropic_messages.schema import (
     MessageHead,
     MessageStart,
     MessageStop,
-    Usage,
 )
+from aisopod.codecs.anthropic_messages.usage import uncounted, usage_of
 from aisopod.codecs.codec import UNREADABLE, Target
 from aisopod.errors import ProtocolError, StreamInterruptedError
 from aisopod.types import (
@@ -322,6 +322,8 @@ class MessagesDecoder:
         metadata = {**(_told(rest) or {}), **(_told(delta, _READ_OF_ENDING) or {})}
         if self._usage:
             metadata["usage"] = dict(self._usage)
+            if hidden := uncounted(self._usage):
+                warnings = [*(warnings or ()), hidden]
         return self._chunk(
             MessageDelta(refusal=_refusal(ending)),
             finish_reason=finish,
@@ -335,7 +337,7 @@ class MessagesDecoder:
         """Usage so far: counts are cumulative, and what an event leaves out holds on."""
         if usage:
             self._usage.update({key: value for key, value in usage.items() if value is not None})
-        return _usage(self._usage) if self._usage else None
+        return usage_of(self._usage) if self._usage else None
 
     def _chunk(self, delta: MessageDelta, **facts: Any) -> ChatCompletionChunk:
         return ChatCompletionChunk(id=self._id, model=self._model, delta=delta, **facts)
@@ -384,24 +386,6 @@ def _refusal(ending: Ending) -> str | None:
     if ending.stop_reason != "refusal" or ending.stop_details is None:
         return None
     return ending.stop_details.explanation
-
-
-def _usage(told: dict[str, Any]) -> TokenUsage:
-    """The wire's counts leave cached tokens out of input_tokens; ours include them.
-
-    https://docs.anthropic.com/en/docs/build-with-claude/prompt-caching#tracking-cache-performance
-    """
-    usage = msgspec.convert(told, Usage)
-    read = usage.cache_read_input_tokens or 0
-    write = usage.cache_creation_input_tokens or 0
-    details = usage.output_tokens_details
-    return TokenUsage(
-        input_tokens=(usage.input_tokens or 0) + read + write,
-        output_tokens=usage.output_tokens or 0,
-        cache_read_tokens=read,
-        cache_write_tokens=write,
-        reasoning_tokens=(details.thinking_tokens if details else None) or 0,
-    )
 
 
 def decode(body: bytes, target: Target) -> list[ChatCompletionChunk]:

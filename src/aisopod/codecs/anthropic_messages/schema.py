@@ -19,6 +19,7 @@ __all__ = [
     "Delta",
     "Ending",
     "Event",
+    "Iteration",
     "MessageDeltaEvent",
     "MessageHead",
     "MessageStart",
@@ -114,6 +115,20 @@ class _OutputDetails(msgspec.Struct):
     thinking_tokens: int | None = None
 
 
+class _CacheCreation(msgspec.Struct):
+    ephemeral_1h_input_tokens: int | None = None
+
+
+class Iteration(msgspec.Struct):
+    """One of several calls that the service made for an answer."""
+
+    type: str | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cache_read_input_tokens: int | None = None
+    cache_creation_input_tokens: int | None = None
+
+
 class Usage(msgspec.Struct):
     """Token counts; any of them may be null."""
 
@@ -121,6 +136,7 @@ class Usage(msgspec.Struct):
     output_tokens: int | None = None
     cache_read_input_tokens: int | None = None
     cache_creation_input_tokens: int | None = None
+    cache_creation: _CacheCreation | None = None
     output_tokens_details: _OutputDetails | None = None
 
 

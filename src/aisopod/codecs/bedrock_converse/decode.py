@@ -270,7 +270,10 @@ def _call(index: int, data: dict[str, Any]) -> ToolCallDelta:
 
 
 def _usage(told: Usage) -> TokenUsage:
-    """What a cache read and wrote is part of the input."""
+    """What a cache read and wrote is part of the input.
+
+    https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_TokenUsage.html
+    """
     read = told.cacheReadInputTokens or told.cacheReadInputTokenCount or 0
     write = told.cacheWriteInputTokens or told.cacheWriteInputTokenCount or 0
     return TokenUsage(
@@ -278,6 +281,9 @@ def _usage(told: Usage) -> TokenUsage:
         output_tokens=told.outputTokens,
         cache_read_tokens=read,
         cache_write_tokens=write,
+        cache_write_1h_tokens=sum(
+            one.inputTokens for one in told.cacheDetails or () if one.ttl == "1h"
+        ),
     )
 
 

@@ -11,6 +11,7 @@ __all__ = [
     "BlockDelta",
     "BlockStart",
     "BlockStop",
+    "CacheDetail",
     "CitationsContent",
     "Delta",
     "Event",
@@ -72,6 +73,13 @@ class MessageStop(msgspec.Struct, gc=False):
     stopReason: str  # noqa: N815
 
 
+class CacheDetail(msgspec.Struct, gc=False):
+    """What was written to the cache, to be kept for a time such as `5m` or `1h`."""
+
+    ttl: str = ""
+    inputTokens: int = 0  # noqa: N815
+
+
 class Usage(msgspec.Struct, gc=False):
     """Token counts; the input's are without what a cache read or wrote."""
 
@@ -79,6 +87,7 @@ class Usage(msgspec.Struct, gc=False):
     outputTokens: int = 0  # noqa: N815
     cacheReadInputTokens: int | None = None  # noqa: N815
     cacheWriteInputTokens: int | None = None  # noqa: N815
+    cacheDetails: list[CacheDetail] | None = None  # noqa: N815
     # What the models' own events call the same.
     cacheReadInputTokenCount: int | None = None  # noqa: N815
     cacheWriteInputTokenCount: int | None = None  # noqa: N815

@@ -12,7 +12,15 @@ import msgspec
 from aisopod.codecs.codec import TOOL_CALL_CUT, UNREADABLE, Target
 from aisopod.codecs.gemini_generate.calls import Calls
 from aisopod.codecs.gemini_generate.errors import blocked_error, decode_error
-from aisopod.codecs.gemini_generate.schema import Blob, Candidate, Piece, Response, Usage
+from aisopod.codecs.gemini_generate.schema import (
+    Blob,
+    Candidate,
+    DetailedUsage,
+    Modality,
+    Piece,
+    Response,
+    Usage,
+)
 from aisopod.codecs.gemini_generate.schema import Part as WirePart
 from aisopod.errors import ContentFilterError, ProtocolError, ProviderError, StreamInterruptedError
 from aisopod.types import (
@@ -84,7 +92,7 @@ class GenerateDecoder:
     """
 
     __slots__ = (
-        "_blocked", "_calls", "_finished", "_id", "_model", "_others", "_provider", "_started", "done",
+        "_audio", "_blocked", "_calls", "_finished", "_id", "_model", "_others", "_provider", "_started", "done",
     )  # fmt: skip
 
     def __init__(self, target: Target) -> None:
@@ -92,6 +100,7 @@ class GenerateDecoder:
         self._provider = target.provider
         self._id = ""
         self._model = ""
+        self._audio = (0, 0)
         self._calls = Calls(target.provider)
         self._started = False
         self._finished = False
@@ -121,7 +130,7 @@ class GenerateDecoder:
                         delta=MessageDelta(thinking=text)
                         if parts[0].thought
                         else MessageDelta(content=text),
-                        usage=None if usage is None else _usage(usage),
+                        usage=None if usage is None else _usage(usage, *self._audio),
                     )
         return self._read(frame)
 
@@ -163,13 +172,15 @@ class GenerateDecoder:
             warnings = [*warnings, _MORE_CANDIDATES]
             self._others = False
         usage = response.usageMetadata
+        if usage is not None:
+            self._audio = _audio(usage)
         return ChatCompletionChunk(
             id=self._id,
             model=self._model,
             delta=delta,
             finish_reason=finish,
             raw_finish_reason=candidate.finishReason if candidate else None,
-            usage=None if usage is None else _usage(usage),
+            usage=None if usage is None else _usage(usage, *self._audio),
             logprobs=[raw["logprobsResult"]] if "logprobsResult" in raw else None,
             metadata=_metadata(whole, raw),
             warnings=warnings or None,
@@ -278,14 +289,29 @@ def _image(blob: Blob, signature: str | None, provider: str, frame: bytes) -> Im
     )
 
 
-def _usage(told: Usage) -> TokenUsage:
-    """Thoughts are part of the output, and what the service's tools read part of the input."""
+def _usage(told: Usage, input_audio: int, output_audio: int) -> TokenUsage:
+    """Thoughts are part of the output, and what the service's tools read part of the input.
+
+    https://ai.google.dev/api/generate-content#UsageMetadata
+    """
     return TokenUsage(
         input_tokens=told.promptTokenCount + told.toolUsePromptTokenCount,
         output_tokens=told.candidatesTokenCount + told.thoughtsTokenCount,
         cache_read_tokens=told.cachedContentTokenCount,
         reasoning_tokens=told.thoughtsTokenCount,
+        input_audio_tokens=input_audio,
+        output_audio_tokens=output_audio,
     )
+
+
+def _audio(told: DetailedUsage) -> tuple[int, int]:
+    """Tokens of sound, in the input and in the output."""
+    heard = [*(told.promptTokensDetails or ()), *(told.toolUsePromptTokensDetails or ())]
+    return _sound(heard), _sound(told.candidatesTokensDetails or [])
+
+
+def _sound(details: list[Modality]) -> int:
+    return sum(one.tokenCount for one in details if one.modality == "AUDIO")
 
 
 def _metadata(whole: dict[str, Any], raw: dict[str, Any]) -> dict[str, Any] | None:

@@ -7,7 +7,18 @@ from typing import Any
 
 import msgspec
 
-__all__ = ["Blob", "Candidate", "Content", "FunctionCall", "Part", "Piece", "Response", "Usage"]
+__all__ = [
+    "Blob",
+    "Candidate",
+    "Content",
+    "DetailedUsage",
+    "FunctionCall",
+    "Modality",
+    "Part",
+    "Piece",
+    "Response",
+    "Usage",
+]
 
 
 class FunctionCall(msgspec.Struct, gc=False):
@@ -51,6 +62,13 @@ class Candidate(msgspec.Struct, gc=False):
     index: int = 0
 
 
+class Modality(msgspec.Struct, gc=False):
+    """Tokens of one kind of content."""
+
+    modality: str = ""
+    tokenCount: int = 0  # noqa: N815
+
+
 class Usage(msgspec.Struct, gc=False):
     """Token counts so far: each replaces the one before."""
 
@@ -61,11 +79,19 @@ class Usage(msgspec.Struct, gc=False):
     toolUsePromptTokenCount: int = 0  # noqa: N815
 
 
+class DetailedUsage(Usage):
+    """The same, with counts by kind of content; not read of every piece of text."""
+
+    promptTokensDetails: list[Modality] | None = None  # noqa: N815
+    toolUsePromptTokensDetails: list[Modality] | None = None  # noqa: N815
+    candidatesTokensDetails: list[Modality] | None = None  # noqa: N815
+
+
 class Response(msgspec.Struct, gc=False):
     """One event of a stream, or a plain answer."""
 
     candidates: list[Candidate] | None = None
-    usageMetadata: Usage | None = None  # noqa: N815
+    usageMetadata: DetailedUsage | None = None  # noqa: N815
     modelVersion: str = ""  # noqa: N815
     responseId: str = ""  # noqa: N815
     promptFeedback: Any = None  # noqa: N815

@@ -12,7 +12,14 @@ from aisopod.codecs.codec import UNREADABLE, Target
 from aisopod.codecs.openai_chat.errors import decode_error, is_failure
 from aisopod.codecs.openai_chat.lenient import parse, read_leniently
 from aisopod.codecs.openai_chat.pieces import CallTracker, Keeper, reasoning_text
-from aisopod.codecs.openai_chat.schema import CallPiece, Choice, Chunk, Delta, PlainChunk, Usage
+from aisopod.codecs.openai_chat.schema import (
+    CallPiece,
+    Choice,
+    Chunk,
+    Delta,
+    PlainChunk,
+)
+from aisopod.codecs.openai_chat.usage import usage_of
 from aisopod.errors import ProtocolError, StreamInterruptedError
 from aisopod.types import (
     ChatCompletionChunk,
@@ -21,7 +28,7 @@ from aisopod.types import (
     OpaquePart,
     Part,
     ResponseWarning,
-    TokenUsage,
+    fold,
 )
 
 __all__ = ["ChatDecoder", "decode"]
@@ -137,7 +144,7 @@ class ChatDecoder:
                             content=content or None,  # type: ignore[arg-type]  # _is_plain saw it
                             thinking=thinking or None,
                         ),
-                        usage=None if chunk.usage is None else _usage(chunk.usage),
+                        usage=None if chunk.usage is None else usage_of(chunk.usage),
                     )
                 if chunk.usage is None:
                     return None
@@ -183,7 +190,7 @@ class ChatDecoder:
             delta=message,
             finish_reason=finish,
             raw_finish_reason=choice.finish_reason or None,
-            usage=None if usage is None else _usage(usage),
+            usage=usage_of(usage),
             logprobs=logprobs,
             metadata=metadata or None,
             warnings=warnings or None,
@@ -282,7 +289,7 @@ class ChatDecoder:
             chunks[-1],
             finish_reason=self._reason(),
             raw_finish_reason=self._raw,
-            usage=None if usage is None else _usage(usage),
+            usage=usage_of(usage),
             logprobs=_logprobs(choice),
             metadata=self._whole_metadata(body),
             warnings=warnings or None,
@@ -347,7 +354,14 @@ def _answer(chunk: Chunk) -> Choice:
 def _raise_failure(chunk: Chunk, frame: bytes) -> None:
     """Raise the error that a frame holds, beside other keys or in place of an answer."""
     if chunk.error or (not chunk.choices and chunk.usage is None and is_failure(parse(frame))):
-        raise decode_error(None, {}, frame)
+        error = decode_error(None, {}, frame)
+        if (usage := usage_of(chunk.usage)) is not None:
+            # OpenRouter counts and bills what was generated before the failure.
+            told = ChatCompletionChunk(
+                id=chunk.id or "", model=chunk.model or "", delta=MessageDelta(), usage=usage
+            )
+            error.partial = fold([told])
+        raise error
 
 
 def _texts(delta: Delta, provider: str) -> tuple[str, str, list[Part]]:
@@ -387,24 +401,6 @@ def _logprobs(choice: Choice) -> list[Any] | None:
     if choice.logprobs is None:
         return None
     return choice.logprobs.content or choice.logprobs.refusal or None
-
-
-def _usage(usage: Usage) -> TokenUsage:
-    """Counts in the one convention: input with cached tokens, output with reasoning."""
-    prompt, details = usage.prompt_tokens or 0, usage.prompt_tokens_details
-    output = usage.completion_tokens or 0
-    after = usage.completion_tokens_details
-    reasoning = (after.reasoning_tokens or 0) if after else 0
-    if reasoning and usage.total_tokens == prompt + output + reasoning:
-        output += reasoning  # xAI counts reasoning beside the answer; its total tells
-    cached = (details.cached_tokens or 0) if details else 0
-    return TokenUsage(
-        input_tokens=prompt,
-        output_tokens=output,
-        cache_read_tokens=cached or usage.prompt_cache_hit_tokens or 0,
-        cache_write_tokens=(details.cache_write_tokens or 0) if details else 0,
-        reasoning_tokens=reasoning,
-    )
 
 
 def _metadata(frame: bytes) -> dict[str, Any]:

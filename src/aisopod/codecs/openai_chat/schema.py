@@ -93,12 +93,14 @@ class PromptDetails(msgspec.Struct, gc=False):
 
     cached_tokens: int | None = None
     cache_write_tokens: int | None = None
+    audio_tokens: int | None = None
 
 
 class CompletionDetails(msgspec.Struct, gc=False):
     """Parts of the answer's tokens."""
 
     reasoning_tokens: int | None = None
+    audio_tokens: int | None = None
 
 
 class Usage(msgspec.Struct, gc=False):

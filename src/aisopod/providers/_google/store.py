@@ -128,10 +128,8 @@ class LoginStore:
         Raises:
             ConfigurationError: another process holds it for too long, or it cannot be made.
         """
-        try:
-            from filelock import FileLock, Timeout
-        except ImportError:
-            raise missing_extra() from None
+        from filelock import FileLock, Timeout
+
         with self._writing():
             self._make_folder()
             lock = FileLock(self.file.with_suffix(".lock"), timeout=_LOCK_SECONDS, mode=0o600)

@@ -28,7 +28,7 @@ def authorize(request: HttpRequest, credential: Credential) -> Mapping[str, str]
 
 
 class _Capability(msgspec.Struct):
-    supported: bool = False
+    supported: bool | None = None
 
 
 class _Model(msgspec.Struct):
@@ -59,6 +59,10 @@ _CAPABILITIES = {
 }
 
 
+# Every model of this API converses and calls tools.
+_ALL = frozenset({"completion", "tools"})
+
+
 def parse_models(body: bytes, provider: str) -> Page:
     """A page of https://docs.anthropic.com/en/api/models-list.
 
@@ -81,19 +85,22 @@ def _info(entry: dict[str, Any], provider: str) -> ModelInfo:
         display_name=model.display_name,
         context_window=model.max_input_tokens,
         max_output_tokens=model.max_tokens,
-        capabilities=None if model.capabilities is None else _capabilities(model.capabilities),
+        capabilities=None if model.capabilities is None else _ALL | _told(model.capabilities),
+        lacks=_told(model.capabilities or {}, supported=False),
         lifecycle=model.lifecycle,
         created=model.created_at,
         raw=entry,
     )
 
 
-def _capabilities(told: dict[str, Any]) -> frozenset[str]:
-    names = {"completion", "tools"}  # every model of this API converses and calls tools
-    for wire, name in _CAPABILITIES.items():
-        if told.get(wire) is not None and msgspec.convert(told[wire], _Capability).supported:
-            names.add(name)
-    return frozenset(names)
+def _told(capabilities: dict[str, Any], *, supported: bool = True) -> frozenset[str]:
+    """What the provider says that the model can do, or cannot."""
+    return frozenset(
+        name
+        for wire, name in _CAPABILITIES.items()
+        if capabilities.get(wire) is not None
+        and msgspec.convert(capabilities[wire], _Capability).supported is supported
+    )
 
 
 class _Count(msgspec.Struct):

@@ -80,6 +80,7 @@ def _model(entry: dict[str, Any], provider: str) -> ModelInfo:
         provider=provider,
         display_name=model.modelName,
         capabilities=_capabilities(model),
+        lacks=_lacks(model),
         lifecycle=_LIFECYCLES.get(model.modelLifecycle.status or "")
         if model.modelLifecycle
         else None,
@@ -94,6 +95,13 @@ def _capabilities(model: _Model) -> frozenset[str] | None:
     outputs = {"TEXT": "completion", "EMBEDDING": "embedding", "IMAGE": "image_generation"}
     found |= {outputs[name] for name in model.outputModalities if name in outputs}
     return frozenset(found | ({"streaming"} if model.responseStreamingSupported else set()))
+
+
+def _lacks(model: _Model) -> frozenset[str]:
+    """The kinds of input that are told of others and not of this one."""
+    if model.inputModalities is None:
+        return frozenset()
+    return frozenset(_MODALITIES.values()) - (_capabilities(model) or frozenset())
 
 
 def parse_profiles(body: bytes, provider: str) -> Page:
@@ -147,6 +155,7 @@ def _with_facts(profile: ModelInfo, by_arn: dict[str, ModelInfo]) -> ModelInfo:
     return msgspec.structs.replace(
         profile,
         capabilities=model.capabilities,
+        lacks=model.lacks,
         lifecycle=profile.lifecycle if model.lifecycle == "active" else model.lifecycle,
     )
 

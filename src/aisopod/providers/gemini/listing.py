@@ -17,7 +17,7 @@ class _Model(msgspec.Struct):
     inputTokenLimit: int | None = None  # noqa: N815
     outputTokenLimit: int | None = None  # noqa: N815
     supportedGenerationMethods: list[str] | None = None  # noqa: N815
-    thinking: bool = False
+    thinking: bool | None = None
     launchStage: str | None = None  # noqa: N815
 
 
@@ -93,6 +93,7 @@ def _info(entry: dict[str, Any], provider: str) -> ModelInfo:
         context_window=model.inputTokenLimit,
         max_output_tokens=model.outputTokenLimit,
         capabilities=_capabilities(model),
+        lacks=frozenset({"reasoning"} if model.thinking is False else ()),
         raw=entry,
     )
 

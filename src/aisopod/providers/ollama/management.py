@@ -41,6 +41,7 @@ class _Pull(msgspec.Struct):
     error: Any = None
 
 
+_ALWAYS_TOLD = frozenset({"tools", "vision", "reasoning"})
 # The server's words for what ModelInfo.capabilities names otherwise.
 _CAPABILITIES = {"thinking": "reasoning", "completion": "completion"}
 
@@ -70,6 +71,7 @@ def _tag(entry: dict[str, Any], provider: str) -> ModelInfo:
         provider=provider,
         context_window=tag.details.context_length if tag.details else None,
         capabilities=_named(tag.capabilities),
+        lacks=_lacks(tag.capabilities),
         created=tag.modified_at,
         raw=entry,
     )
@@ -95,6 +97,7 @@ def parse_show(body: bytes, model: str, provider: str) -> ModelInfo:
         provider=provider,
         context_window=window if isinstance(window, int) else None,
         capabilities=_named(show.capabilities),
+        lacks=_lacks(show.capabilities),
         created=show.modified_at,
         raw=raw,
     )
@@ -102,6 +105,11 @@ def parse_show(body: bytes, model: str, provider: str) -> ModelInfo:
 
 def _named(told: list[str] | None) -> frozenset[str] | None:
     return None if told is None else frozenset(_CAPABILITIES.get(name, name) for name in told)
+
+
+def _lacks(told: list[str] | None) -> frozenset[str]:
+    """The list is whole: https://github.com/ollama/ollama/blob/main/types/model/capability.go."""
+    return frozenset() if told is None else _ALWAYS_TOLD - (_named(told) or frozenset())
 
 
 def decode_pull(frame: bytes) -> PullProgress:

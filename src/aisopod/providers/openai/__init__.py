@@ -3,6 +3,7 @@
 from aisopod.codecs.openai_chat import Quirks, codec
 from aisopod.providers.host import Host
 from aisopod.providers.openai.listing import listing
+from aisopod.providers.openai.tokens import text_counter
 
 __all__ = ["host"]
 
@@ -13,6 +14,7 @@ host = Host(
     base_url="https://api.openai.com/v1",
     chat_path="/chat/completions",
     listing=listing(),
+    text_counter=text_counter,
     key_variables=("OPENAI_API_KEY",),
     base_url_variables=("OPENAI_BASE_URL",),
     option_headers={"organization": "openai-organization", "project": "openai-project"},

@@ -1,0 +1,221 @@
+"""The client: joins configuration, providers and transport. The composition root."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from aisopod.client.models import Models
+from aisopod.client.profiles import Profiles
+from aisopod.config import FailoverConfig
+from aisopod.normalise import build_request, validate
+from aisopod.routing import (
+    Candidate,
+    Route,
+    Stream,
+    Wishes,
+    check_chain,
+)
+from aisopod.types import (
+    ChatCompletion,
+    ChatCompletionRequest,
+    Explanation,
+    JsonSchema,
+    Message,
+    Timeouts,
+    TokenCount,
+)
+
+__all__ = ["AsyncClient"]
+
+
+class AsyncClient(Profiles, Models):
+    """Chat with any provider, by `provider/model`.
+
+    Args:
+        config: a Config, or the path of a file that stands in for the usual ones; when None,
+            the user's and the project's files and the environment are read.
+        timeouts: limits for every request, in place of the configured ones.
+        transport: what carries the bytes, in place of the one on aiohttp.
+        on_attempt: called with each Attempt as it begins.
+        on_failure: called with each Attempt that failed, and its error.
+        on_switch: called with an Attempt and the next one, when that asks another profile or model.
+
+    Raises:
+        ConfigurationError: a file or variable is wrong; names the place and what is allowed.
+    """
+
+    def stream(  # noqa: PLR0913 - what a request may be asked with, by name
+        self,
+        /,
+        model: str | ChatCompletionRequest | None = None,
+        prompt: str | None = None,
+        *,
+        messages: Sequence[Message | Mapping[str, Any]] | None = None,
+        system: str | None = None,
+        models: Sequence[str] | None = None,
+        session_id: str | None = None,
+        profile: str | None = None,
+        tags: Mapping[str, str] | None = None,
+        failover: FailoverConfig | None = None,
+        timeouts: Timeouts | None = None,
+        base_url: str | None = None,
+        **fields: Any,
+    ) -> Stream:
+        """Ask for a streamed answer.
+
+        Until the first content (text, thinking, a tool call) whoever fails is replaced: by the
+        provider's next profile, then by the next candidate. After it nothing is repeated: a cut
+        answer raises, with what had come as the error's `partial`.
+
+        Args:
+            model: `provider/model`, an alias, or a whole request whose `model` is that; when
+                None, the configuration's default.
+            prompt: the user's text, after `messages`.
+            models: candidates in the order of preference, after `model` if that is given.
+            session_id: the conversation, which keeps its profile as long as that can serve, so
+                that the provider's prompt cache stays warm.
+            profile: the only profile of its provider to use, such as `openai:work`.
+            tags: names and values by which the ledger can sum up, such as a user or a job.
+            failover: bounds for this request: attempts, retries, waiting.
+            messages: the conversation so far, as Messages or dicts of their fields.
+            system: the system message.
+            timeouts: limits for this request.
+            base_url: where the provider answers, for this request.
+            **fields: fields of ChatCompletionRequest. `tools` also takes typed functions,
+                `response_format` a msgspec Struct, dataclass or pydantic model, `reasoning` an
+                effort or a number of tokens.
+
+        Raises:
+            InvalidRequestError: the request cannot be sent; nothing was.
+            ConfigurationError: the provider cannot be used as it is configured.
+        """
+        chain, request = self._asked(
+            model, prompt, models, messages=messages, system=system, **fields
+        )
+        request = msgspec.structs.replace(request, stream=True)
+        wishes = self._wishes(failover, timeouts, base_url, session_id, profile, tags)
+        return self._started(chain, request, wishes, fields.get("response_format"))
+
+    async def complete(  # noqa: PLR0913 - as `stream`
+        self,
+        /,
+        model: str | ChatCompletionRequest | None = None,
+        prompt: str | None = None,
+        *,
+        messages: Sequence[Message | Mapping[str, Any]] | None = None,
+        system: str | None = None,
+        models: Sequence[str] | None = None,
+        session_id: str | None = None,
+        profile: str | None = None,
+        tags: Mapping[str, str] | None = None,
+        failover: FailoverConfig | None = None,
+        timeouts: Timeouts | None = None,
+        base_url: str | None = None,
+        **fields: Any,
+    ) -> ChatCompletion:
+        """Ask for a whole answer, by the wire's plain call. Takes what `stream` takes.
+
+        Raises:
+            AisopodError: any of the tree in `aisopod.errors`.
+        """
+        chain, request = self._asked(
+            model, prompt, models, messages=messages, system=system, **fields
+        )
+        request = msgspec.structs.replace(request, stream=False)
+        wishes = self._wishes(failover, timeouts, base_url, session_id, profile, tags)
+        wanted = fields.get("response_format")
+        async with self._started(chain, request, wishes, wanted) as stream:
+            return await stream.collect()
+
+    async def explain(
+        self,
+        model: str | ChatCompletionRequest | None = None,
+        *,
+        models: Sequence[str] | None = None,
+        session_id: str | None = None,
+        profile: str | None = None,
+    ) -> Explanation:
+        """Who would be asked now, who is passed over, why and until when; asks no provider.
+
+        Raises:
+            ConfigurationError: no candidate can be used as it is configured.
+        """
+        chain, request = self._asked(model, "?", models)
+        wishes = self._wishes(None, None, None, session_id, profile)
+        return await Route(self._routing(), chain, request, wishes).explain()
+
+    async def count_tokens(
+        self,
+        /,
+        model: str | ChatCompletionRequest | None = None,
+        prompt: str | None = None,
+        *,
+        messages: Sequence[Message | Mapping[str, Any]] | None = None,
+        system: str | None = None,
+        base_url: str | None = None,
+        **fields: Any,
+    ) -> TokenCount:
+        """How many tokens the prompt has. Takes what `stream` takes.
+
+        By the provider's own count where it has one (Anthropic, Gemini, Bedrock), else an estimate
+        that says so.
+
+        Raises:
+            AisopodError: any of the tree in `aisopod.errors`.
+        """
+        [first, *_], request = self._asked(
+            model, prompt, messages=messages, system=system, **fields
+        )
+        provider = self._own(self.provider(first.provider, base_url=base_url), "counts no tokens")
+        return await provider.count_tokens(msgspec.structs.replace(request, model=first.model))
+
+    def _asked(
+        self,
+        model: str | ChatCompletionRequest | None,
+        prompt: str | None,
+        models: Sequence[str] | None = None,
+        **fields: Any,
+    ) -> tuple[tuple[Candidate, ...], ChatCompletionRequest]:
+        """The candidates, and the request to the first of them."""
+        named = model.model if isinstance(model, ChatCompletionRequest) else model
+        chain = self._chain([*([named] if named else []), *(models or [])])
+        request = (
+            msgspec.structs.replace(model, model=chain[0].model)
+            if isinstance(model, ChatCompletionRequest)
+            else build_request(chain[0].model, prompt, **fields)
+        )
+        return chain, request
+
+    def _wishes(
+        self,
+        failover: FailoverConfig | None,
+        timeouts: Timeouts | None,
+        base_url: str | None,
+        session: str | None,
+        profile: str | None,
+        tags: Mapping[str, str] | None = None,
+    ) -> Wishes:
+        return Wishes(
+            failover or self.config.failover,
+            timeouts=timeouts,
+            base_url=base_url,
+            session=session,
+            profile=profile,
+            tags=tags,
+            check=self.config.catalogue.check,
+        )
+
+    def _started(
+        self,
+        chain: tuple[Candidate, ...],
+        request: ChatCompletionRequest,
+        wishes: Wishes,
+        response_format: object,
+    ) -> Stream:
+        routing = self._routing()
+        validate(request)
+        check_chain(routing.pool, chain, wishes.profile)
+        described = isinstance(response_format, str | Mapping | JsonSchema)
+        route = Route(routing, chain, request, wishes)
+        return Stream(route, None if described else response_format)

@@ -1,0 +1,162 @@
+"""A client's models: which there are, what is known of them, what they were used for."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
+
+from aisopod.catalogue import TABLED_PROVIDERS, Difference, ModelFacts, offered
+from aisopod.client.core import Core
+from aisopod.errors import (
+    ConfigurationError,
+    InvalidRequestError,
+)
+from aisopod.routing import (
+    ModelList,
+    listed,
+)
+from aisopod.stores import Group, StoreError
+from aisopod.types import (
+    ModelInfo,
+    ProviderHealth,
+    PullProgress,
+)
+
+__all__ = ["Models"]
+
+log = logging.getLogger("aisopod")
+
+
+class Models(Core):
+    """The part of a client that is about models."""
+
+    async def list_models(self, provider: str | None = None) -> list[ModelInfo]:
+        """What one provider lists now, or every one that the configuration has a way into.
+
+        Raises:
+            AisopodError: what the provider's listing raises; with several providers, only when
+                none of them answers. One that fails beside others is logged as a warning.
+        """
+        names = [provider] if provider is not None else self.usable_providers()
+        found = await self._routing().directory.discovery.refresh(names)
+        models = [
+            model
+            for name in names
+            if name not in found.problems
+            for model in found.listings[name].models
+        ]
+        if found.problems and len(found.problems) == len(names):
+            raise next(iter(found.problems.values()))
+        for name, problem in found.problems.items():
+            log.warning("%s gave no listing: %s", name, problem)
+        return models
+
+    async def models(
+        self, provider: str | None = None, *, refresh: bool = False, renew: bool = True
+    ) -> ModelList:
+        """Models with what is known of them: one provider's, or of all that there is a way into.
+
+        Listings are kept on disk. A stale one serves while it is renewed behind it; a provider
+        that cannot be asked is told in `problems` and has its last listing, or what the catalogue
+        knows.
+
+        Args:
+            provider: id of the provider.
+            refresh: ask the providers now.
+            renew: whether what is stale is renewed behind the answer.
+        """
+        names = [provider] if provider is not None else self.usable_providers()
+        directory = self._routing().directory
+        ask = directory.discovery.refresh if refresh else directory.discovery.find
+        found = await ask(names)
+        if found.stale and renew and not refresh and self._renewing is None:
+            self._renewing = asyncio.create_task(directory.discovery.refresh(found.stale))
+        return listed(directory, names, found)
+
+    def known_models(self, provider: str | None = None) -> ModelList:
+        """As `models`, from what is at hand; asks nobody.
+
+        Without a provider, those of all that there is a way into, and all of the catalogue.
+        """
+        directory = self._routing().directory
+        names = [provider] if provider is not None else self.usable_providers()
+        own = listed(directory, names, directory.discovery.known(names))
+        if provider is not None:
+            return own
+        others = [(name, model) for name in TABLED_PROVIDERS for model in offered(name)]
+        return ModelList(list(dict.fromkeys([*own.names, *others])), directory)
+
+    def model(self, name: str) -> ModelFacts:
+        """What is known of `provider/model` or an alias, each fact with its source; asks nobody.
+
+        Raises:
+            UnknownModelError: the name is neither.
+        """
+        [(provider, model), *_] = self._chain([name])
+        return self._routing().directory.facts(provider, model)
+
+    def contradictions(self, name: str) -> list[Difference]:
+        """Where the last listing of `provider/model` contradicts the catalogue; asks nobody.
+
+        Raises:
+            UnknownModelError: the name is neither a model nor an alias.
+        """
+        [(provider, model), *_] = self._chain([name])
+        return self._routing().directory.differences(provider, model)
+
+    async def show_model(self, model: str) -> ModelInfo:
+        """What the provider tells of `provider/model`.
+
+        Raises:
+            ModelNotFoundError: the provider does not know it.
+            AisopodError: any other of the tree in `aisopod.errors`.
+        """
+        [(name, wanted), *_] = self._chain([model])
+        return await self._own(self.provider(name), "describes no models").show_model(wanted)
+
+    async def health_check(self, provider: str) -> ProviderHealth:
+        """Whether requests to the provider can be expected to work; costs no tokens."""
+        return await self.provider(provider).health_check()
+
+    def pull(self, model: str) -> AsyncIterator[PullProgress]:
+        """Download `provider/model` to the provider's machine.
+
+        Raises:
+            UnsupportedFeatureError: the provider downloads nothing.
+        """
+        [(name, wanted), *_] = self._chain([model])
+        return self._own(self.provider(name), "downloads no models").pull(wanted)
+
+    async def usage(
+        self,
+        by: Sequence[str] = (),
+        *,
+        since: datetime | float | None = None,
+        until: datetime | float | None = None,
+    ) -> list[Group]:
+        """What was used, of the ledger: tokens, cost, requests by outcome.
+
+        Args:
+            by: what sums are made by: `day` (of UTC), `provider`, `model`, `profile`, `session`,
+                `tag:NAME`; one sum of everything when empty.
+            since: of requests that began then or later; a time, or seconds since the epoch.
+            until: and before then.
+
+        Raises:
+            InvalidRequestError: there are no sums by that.
+            ConfigurationError: nothing is recorded, or the ledger cannot be read.
+        """
+        ledger = self._routing().ledger
+        if ledger is None:
+            raise ConfigurationError("usage.record is false: there is no ledger to read")
+        try:
+            return await ledger.aggregate(by, seconds_of(since), seconds_of(until))
+        except ValueError as error:
+            raise InvalidRequestError(str(error), field="by", value=list(by)) from error
+        except StoreError as error:
+            raise ConfigurationError(f"the ledger cannot be read: {error}") from error
+
+
+def seconds_of(time: datetime | float | None) -> float | None:
+    """A time as seconds since the epoch."""
+    return time.timestamp() if isinstance(time, datetime) else time

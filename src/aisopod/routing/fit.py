@@ -1,0 +1,117 @@
+"""Whether a model can do what a request asks for, as far as that is known before it is sent."""
+
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple
+
+from aisopod.catalogue import ModelFacts
+from aisopod.errors import AisopodError, ContextLengthError, UnsupportedFeatureError
+from aisopod.normalise import estimate_tokens
+from aisopod.types import ChatCompletionRequest, ImagePart
+
+__all__ = ["Needs", "is_near", "needs_of", "overflow", "unfit"]
+
+NEAR = 0.8
+"""From this share of the window on, an estimate is not enough."""
+SMALLEST_WINDOW = 2_000
+"""Letters that fit every model."""
+FAR = 1.5
+"""An estimate beyond this share is believed; the real count differs by a third at most."""
+
+
+class Needs(NamedTuple):
+    """What a request asks of a model.
+
+    Attributes:
+        images: whether it shows any.
+        tools: whether the model is to call any.
+        letters: how many there are in its texts.
+    """
+
+    images: bool
+    tools: bool
+    letters: int
+
+    @property
+    def are_everyones(self) -> bool:
+        """Whether there is no model that could not do it."""
+        return not (self.images or self.tools) and self.letters < SMALLEST_WINDOW * NEAR
+
+
+def needs_of(request: ChatCompletionRequest) -> Needs:
+    """What a request asks of a model."""
+    images = False
+    letters = 0
+    for message in request.messages:
+        if isinstance(message.content, str):
+            letters += len(message.content)
+            continue
+        for part in message.content:
+            letters += len(getattr(part, "text", ""))
+            images = images or isinstance(part, ImagePart)
+    return Needs(images, bool(request.tools), letters)
+
+
+def unfit(needs: Needs, facts: ModelFacts) -> AisopodError | None:
+    """Why a model cannot do it; None where it can, or where that is not known."""
+    name = f"{facts.provider}/{facts.id}"
+    if needs.images and facts.input_modalities and "image" not in facts.input_modalities:
+        return UnsupportedFeatureError(
+            f"{name} sees no images ({_source(facts, 'input_modalities')})",
+            field="messages",
+            value="image",
+            remedy="Ask a model with vision: `aisopod models --vision`",
+        )
+    if needs.tools and facts.tools is False:
+        return UnsupportedFeatureError(
+            f"{name} calls no tools ({_source(facts, 'tools')})",
+            field="tools",
+            value="tools",
+            remedy="Ask a model that does: `aisopod models --tools`",
+        )
+    return None
+
+
+def is_near(needs: Needs, facts: ModelFacts) -> bool:
+    """Whether the prompt may come near the window: it has a letter for each token at least."""
+    return facts.context_window is not None and needs.letters > facts.context_window * NEAR
+
+
+async def overflow(
+    request: ChatCompletionRequest,
+    facts: ModelFacts,
+    count: Callable[[], Awaitable[int | None]],
+) -> ContextLengthError | None:
+    """Whether the prompt is longer than the window.
+
+    Args:
+        request: what is asked.
+        facts: of the model.
+        count: the provider's own count; None where it has none.
+    """
+    window = facts.context_window
+    if window is None:
+        return None
+    size: int | None = estimate_tokens(request)
+    assert size is not None  # noqa: S101 - an estimate is a number
+    if size <= window * NEAR:
+        return None
+    exact = None if size > window * FAR * 2 else await count()
+    if exact is None and size <= window * FAR:
+        return None
+    size = size if exact is None else exact
+    if size <= window:
+        return None
+    about = "" if exact is not None else "about "
+    return ContextLengthError(
+        f"the prompt has {about}{size:,} tokens, and the window is {window:,}"
+        f" ({_source(facts, 'context_window')}): shorten it, or ask a model with a larger one",
+        limit=window,
+        size=size,
+        provider=facts.provider,
+        model=facts.id,
+    )
+
+
+def _source(facts: ModelFacts, field: str) -> str:
+    source = facts.sources[field]
+    return f"{source.name}, {source.as_of}" if source.as_of else source.name

@@ -1,0 +1,154 @@
+"""One SQLite file, shared by the processes of a machine.
+
+https://www.sqlite.org/wal.html: in WAL mode readers never wait for writers, nor writers for them.
+"""
+
+import logging
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from aisopod.stores.store import StoreError
+
+__all__ = ["SqliteFile"]
+
+log = logging.getLogger("aisopod.state")
+
+WRITE_WAIT_SECONDS = 5.0
+"""Writers queue; only the thread that writes waits."""
+
+# Results that say that the file is no database (any more), not that it is busy.
+_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+_T = TypeVar("_T")
+
+
+class SqliteFile:
+    """Its connections, its versions, and what to do when it is damaged.
+
+    Args:
+        path: the file; it and its folder are made when missing, for their owner only.
+
+    Attributes:
+        migrations: statements; the place of each is the version that it leads to.
+    """
+
+    remote = False
+    migrations: tuple[str, ...] = ()
+
+    def __init__(self, path: Path) -> None:
+        self.name = f"sqlite:{path}"
+        self._path = path
+        self._lock = threading.Lock()
+        self._pid = 0
+        self._reader: sqlite3.Connection | None = None
+        self._writer: sqlite3.Connection | None = None
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            for connection in (self._reader, self._writer):
+                if connection is not None and self._pid == os.getpid():
+                    connection.close()
+            self._forget()
+
+    def _reading(self) -> sqlite3.Connection:
+        self._forget_parents()
+        if self._reader is None:
+            with self._lock:
+                self._writing()
+            self._reader = self._connected(0.0)
+            # Moving the log into the file is for the thread that writes.
+            self._reader.execute("PRAGMA wal_autocheckpoint = 0")
+        return self._reader
+
+    def _writing(self) -> sqlite3.Connection:
+        self._forget_parents()
+        if self._writer is None:
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # Made before SQLite does, whose other files take their mode from it.
+            os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
+            connection = self._connected(WRITE_WAIT_SECONDS)
+            try:
+                _migrate(connection, self.migrations)
+                self._opened(connection)
+            except BaseException:
+                connection.close()
+                raise
+            self._writer = connection
+        return self._writer
+
+    def _connected(self, wait: float) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self._path, timeout=wait, isolation_level=None, check_same_thread=False
+        )
+        # A lost last moment after a power cut costs a cooldown, not a chat: no fsync per commit.
+        connection.execute("PRAGMA synchronous = NORMAL")
+        return connection
+
+    def _forget_parents(self) -> None:
+        """A connection must not be used on both sides of a fork."""
+        if self._pid != os.getpid():
+            self._pid = os.getpid()
+            self._forget()
+
+    def _opened(self, connection: sqlite3.Connection) -> None:
+        """The file is open for writing, and of this version."""
+
+    def _forget(self) -> None:
+        self._reader = self._writer = None
+
+    def _guarded(self, act: Callable[[], _T]) -> _T:
+        """Run it; a damaged file is set aside and begun anew, anything else is a StoreError."""
+        try:
+            try:
+                return act()
+            except sqlite3.DatabaseError as error:
+                if getattr(error, "sqlite_errorcode", 0) & 0xFF not in _DAMAGED:
+                    raise
+                self._set_aside(error)
+                return act()
+        except (sqlite3.Error, OSError) as error:
+            raise StoreError(f"{self.name}: {error}") from error
+
+    def _set_aside(self, error: sqlite3.Error) -> None:
+        for connection in (self._reader, self._writer):
+            if connection is not None:
+                connection.close()
+        self._forget()
+        aside = self._path.with_name(f"{self._path.name}.damaged-{time.time_ns()}")
+        self._path.replace(aside)
+        for suffix in ("-wal", "-shm"):
+            self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
+        log.warning("the state file is damaged (%s): it was set aside as %s", error, aside)
+
+
+def _migrate(connection: sqlite3.Connection, migrations: tuple[str, ...]) -> None:
+    """Bring the file to this version, one process at a time."""
+    connection.execute("PRAGMA journal_mode = WAL")
+    if _version(connection, migrations) == len(migrations):
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        # Another process may have done it while this one waited for its turn.
+        for statement in migrations[_version(connection, migrations) :]:
+            connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {len(migrations)}")
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+
+
+def _version(connection: sqlite3.Connection, migrations: tuple[str, ...]) -> int:
+    """The file's version; one that a newer aisopod made is left as it is."""
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    if version > len(migrations):
+        raise StoreError(
+            f"the file is of version {version}, newer than this aisopod's "
+            f"{len(migrations)}: upgrade aisopod, or name another file"
+        )
+    return version

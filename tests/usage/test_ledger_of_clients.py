@@ -1,0 +1,168 @@
+"""What clients use is written down: each request once, with all that its attempts used."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aisopod import (
+    AllAttemptsFailedError,
+    AsyncClient,
+    BadRequestError,
+    Config,
+    ConfigurationError,
+    FailoverConfig,
+    InvalidRequestError,
+    ModelConfig,
+    PriceConfig,
+    ProviderConfig,
+    Secret,
+    StreamInterruptedError,
+    UsageConfig,
+)
+from aisopod.simulator import Fault, Reply, Simulator
+from aisopod.types import TokenUsage
+
+USED = TokenUsage(input_tokens=1000, output_tokens=100, cache_read_tokens=400)
+PRICE = PriceConfig(input=2.5, output=10, cache_read=0.25)
+COST = (600 * Decimal("2.5") + 400 * Decimal("0.25") + 100 * Decimal(10)) / 1_000_000
+OPENAI = "openai/mine"
+
+
+class World:
+    def __init__(self, simulator: Simulator, state: str) -> None:
+        self.simulator = simulator
+        self.state = state
+        self.clients: list[AsyncClient] = []
+
+    def client(self, **settings: Any) -> AsyncClient:
+        config = Config(
+            providers={
+                name: ProviderConfig(
+                    base_url=self.simulator.url_for(name), api_key=Secret("sk-0123456789")
+                )
+                for name in ("openai", "anthropic")
+            },
+            models={OPENAI: ModelConfig(price=PRICE)},
+            failover=FailoverConfig(max_wait=0, max_retries=0),
+            state=self.state,
+            **settings,
+        )
+        self.clients.append(AsyncClient(config))
+        return self.clients[-1]
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[World]:
+    setting = "memory" if request.param == "memory" else f"sqlite:{tmp_path / 's.sqlite'}"
+    script: list[Reply] = []
+    async with Simulator(lambda _: script.pop(0) if script else Reply(content="fine", usage=USED)) as simulator:  # fmt: skip
+        made = World(simulator, setting)
+        made.script = script  # type: ignore[attr-defined]
+        yield made
+        for client in made.clients:
+            await client.close()
+
+
+async def test_every_request_is_a_row(world: World) -> None:
+    client = world.client()
+    answer = await client.complete(OPENAI, "hi", tags={"job": "a"}, session_id="s1")
+    assert answer.cost == COST
+    assert answer.attempts[-1].cost == COST
+    async with client.stream(OPENAI, "hi", tags={"job": "b"}) as stream:
+        assert (await stream.collect()).cost == COST
+    [total] = await client.usage()
+    assert (total.requests, total.outcomes) == (2, {"ok": 2})
+    assert total.usage == USED + USED
+    assert total.costs == {"USD": 2 * COST}
+    by_job = {group.keys["tag:job"]: group for group in await client.usage(["tag:job"])}
+    assert by_job.keys() == {"a", "b"}
+    [day] = await client.usage(["day", "model", "profile"])
+    assert day.keys == {
+        "day": datetime.now(UTC).date().isoformat(),
+        "model": "mine",
+        "profile": "openai:default",
+    }
+    sessions = {group.keys["session"] for group in await client.usage(["session"])}
+    assert len(sessions) == 2
+    assert "s1" not in sessions
+
+
+async def test_it_can_be_asked_of_a_time(world: World) -> None:
+    client = world.client()
+    await client.complete(OPENAI, "hi")
+    middle = datetime.now(UTC)
+    await asyncio.sleep(0.02)
+    await client.complete(OPENAI, "hi")
+    assert [group.requests for group in await client.usage(since=middle)] == [1]
+    assert [group.requests for group in await client.usage(until=middle.timestamp())] == [1]
+
+
+async def test_what_failed_attempts_used_counts_too(world: World) -> None:
+    """A first candidate that is cut before any content has been paid for its prompt."""
+    world.script.append(  # type: ignore[attr-defined]
+        Reply(content="", usage=USED, fault=Fault(kind="error", after=1))
+    )
+    client = world.client()
+    answer = await client.stream(models=["anthropic/claude-sonnet-4-5", OPENAI], prompt="hi").collect()  # fmt: skip
+    [first, last] = answer.attempts
+    assert first.usage is not None
+    assert first.usage.quality == "partial"
+    assert first.cost is not None
+    assert last.cost is not None
+    [row] = await client.usage()
+    assert row.usage == first.usage + USED
+    assert row.costs == {"USD": first.cost + last.cost}
+    assert answer.cost == last.cost
+
+
+async def test_every_end_is_told(world: World) -> None:
+    client = world.client()
+    world.script.append(Reply(fault=Fault(kind="status", status=400)))  # type: ignore[attr-defined]
+    with pytest.raises(BadRequestError):
+        await client.complete(OPENAI, "hi")
+    async with client.stream(OPENAI, "hi") as stream:
+        async for _ in stream:
+            break
+    with pytest.raises(InvalidRequestError):
+        await client.complete(OPENAI, "hi", temperature=99)
+    world.script.append(  # type: ignore[attr-defined]
+        Reply(content="a b c", usage=USED, fault=Fault(kind="drop", after=1))
+    )
+    with pytest.raises(StreamInterruptedError):
+        await client.stream(OPENAI, "hi").collect()
+    with pytest.raises(AllAttemptsFailedError):
+        await client.complete(OPENAI, "hi")
+    [total] = await client.usage()
+    assert total.outcomes == {
+        "AllAttemptsFailedError": 1,
+        "BadRequestError": 1,
+        "StreamInterruptedError": 1,
+        "cancelled": 1,
+    }
+    assert total.requests == total.uncounted == total.unpriced == 4
+
+
+async def test_an_unknown_price_is_no_price(world: World) -> None:
+    client = world.client()
+    answer = await client.complete("openai/nobody-knows-its-price", "hi")
+    assert answer.usage == USED
+    assert answer.cost is None
+    [total] = await client.usage()
+    assert (total.costs, total.unpriced) == ({}, 1)
+
+
+async def test_it_can_be_switched_off(world: World) -> None:
+    client = world.client(usage=UsageConfig(record=False))
+    assert (await client.complete(OPENAI, "hi")).cost == COST
+    with pytest.raises(ConfigurationError, match=r"usage\.record is false"):
+        await client.usage()
+
+
+async def test_what_it_cannot_be_summed_by_is_told(world: World) -> None:
+    with pytest.raises(InvalidRequestError, match="allowed are day, provider"):
+        await world.client().usage(["week"])
