@@ -68,7 +68,7 @@ class SqliteLedger(SqliteFile):
     def add(self, entries: Sequence[LedgerEntry]) -> None:
         """Keep these rows, in one transaction; one whose id is known already is left as it is."""
         rows = [_row(entry) for entry in entries]
-        with self._lock:
+        with self._turn():
             self._guarded(lambda: self._added(rows))
 
     def _added(self, rows: Sequence[tuple[Value, ...]]) -> None:

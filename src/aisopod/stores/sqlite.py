@@ -85,17 +85,18 @@ class SqliteStore(SqliteFile):
         """Apply events in one transaction; gives the records that they led to."""
         if not wait:
             return self._applied_at_once(events)
-        with self._lock:
+        with self._turn():
             return self._guarded(lambda: self._applied(self._writing(), events))
 
     def _applied_at_once(self, events: Events) -> dict[str, Health]:
         """Without a thread's cost, where nobody else is writing, and nothing costs more than that."""
+        self._forget_parents()
         self._quick_writes += 1
         if self._writer is None or self._quick_writes % QUICK_WRITES == 0:
             raise StoreBusyError(f"{self.name}: this is for the thread that writes")
         try:
             changed = self._applied(self._reading(), events)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             # What it is beside busy, the thread that writes finds out, and mends.
             raise StoreBusyError(f"{self.name}: {error}") from error
         self._seen.update((key, record) for key, record in changed.items() if key in self._seen)

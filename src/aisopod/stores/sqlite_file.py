@@ -43,27 +43,39 @@ class SqliteFile:
         self.name = f"sqlite:{path}"
         self._path = path
         self._lock = threading.Lock()
-        self._pid = 0
+        self._pid = os.getpid()
         self._reader: sqlite3.Connection | None = None
         self._writer: sqlite3.Connection | None = None
 
     def close(self) -> None:
         """Close the file."""
-        with self._lock:
-            for connection in (self._reader, self._writer):
-                if connection is not None and self._pid == os.getpid():
-                    connection.close()
-            self._forget()
+        with self._turn():
+            self._close()
 
     def _reading(self) -> sqlite3.Connection:
         self._forget_parents()
         if self._reader is None:
-            with self._lock:
-                self._writing()
-            self._reader = self._connected(0.0)
-            # Moving the log into the file is for the thread that writes.
-            self._reader.execute("PRAGMA wal_autocheckpoint = 0")
+            self._reader = self._connected_reader()
         return self._reader
+
+    def _connected_reader(self) -> sqlite3.Connection:
+        if not self._path.exists():
+            self._make()
+        reader = self._connected(0.0)
+        try:
+            # Whoever finds the file as it should be waits for nobody who writes.
+            if _version(reader, self.migrations) < len(self.migrations):
+                self._make()
+            # Moving the log into the file is for the thread that writes.
+            reader.execute("PRAGMA wal_autocheckpoint = 0")
+        except BaseException:
+            reader.close()
+            raise
+        return reader
+
+    def _make(self) -> None:
+        with self._turn():
+            self._writing()
 
     def _writing(self) -> sqlite3.Connection:
         self._forget_parents()
@@ -93,7 +105,20 @@ class SqliteFile:
         """A connection must not be used on both sides of a fork."""
         if self._pid != os.getpid():
             self._pid = os.getpid()
+            # The thread that may hold it is not on this side.
+            self._lock = threading.Lock()
             self._forget()
+
+    def _turn(self) -> threading.Lock:
+        """What those who write hold, one after the other."""
+        self._forget_parents()
+        return self._lock
+
+    def _close(self) -> None:
+        for connection in (self._reader, self._writer):
+            if connection is not None:
+                connection.close()
+        self._forget()
 
     def _opened(self, connection: sqlite3.Connection) -> None:
         """The file is open for writing, and of this version."""
@@ -107,7 +132,14 @@ class SqliteFile:
             try:
                 return act()
             except sqlite3.DatabaseError as error:
-                if getattr(error, "sqlite_errorcode", 0) & 0xFF not in _DAMAGED:
+                if not _is_damage(error):
+                    raise
+            # Another process may have begun it anew, while this one has the old file open.
+            self._close()
+            try:
+                return act()
+            except sqlite3.DatabaseError as error:
+                if not _is_damage(error):
                     raise
                 self._set_aside(error)
                 return act()
@@ -115,15 +147,16 @@ class SqliteFile:
             raise StoreError(f"{self.name}: {error}") from error
 
     def _set_aside(self, error: sqlite3.Error) -> None:
-        for connection in (self._reader, self._writer):
-            if connection is not None:
-                connection.close()
-        self._forget()
+        self._close()
         aside = self._path.with_name(f"{self._path.name}.damaged-{time.time_ns()}")
         self._path.replace(aside)
         for suffix in ("-wal", "-shm"):
             self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
         log.warning("the state file is damaged (%s): it was set aside as %s", error, aside)
+
+
+def _is_damage(error: sqlite3.Error) -> bool:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGED
 
 
 def _migrate(connection: sqlite3.Connection, migrations: tuple[str, ...]) -> None:
