@@ -8,14 +8,13 @@ import msgspec
 from aisopod.client.models import Models
 from aisopod.client.profiles import Profiles
 from aisopod.config import FailoverConfig
-from aisopod.normalise import build_request, validate
-from aisopod.routing import (
-    Candidate,
-    Route,
-    Stream,
-    Wishes,
-    check_chain,
-)
+from aisopod.normalise.coerce import build_request
+from aisopod.normalise.validate import validate
+from aisopod.routing.candidates import Candidate
+from aisopod.routing.context import Wishes
+from aisopod.routing.overview import check_chain
+from aisopod.routing.route import Route
+from aisopod.routing.stream import Stream
 from aisopod.types import (
     ChatCompletion,
     ChatCompletionRequest,
