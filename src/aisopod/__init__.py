@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from aisopod.config import FailoverConfig as FailoverConfig
     from aisopod.config import ModelConfig as ModelConfig
     from aisopod.config import NetworkConfig as NetworkConfig
+    from aisopod.config import NormaliseConfig as NormaliseConfig
     from aisopod.config import PriceConfig as PriceConfig
     from aisopod.config import ProfileConfig as ProfileConfig
     from aisopod.config import ProviderConfig as ProviderConfig
@@ -38,8 +39,8 @@ _HOMES = {
     "aisopod.catalogue": ("ModelFacts",),
     "aisopod.config": (
         "CatalogueConfig", "Config", "CooldownConfig", "FailoverConfig", "ModelConfig",
-        "NetworkConfig", "PriceConfig", "ProfileConfig", "ProviderConfig", "Rule", "TimeoutConfig", "UsageConfig",
-        "load_config",
+        "NetworkConfig", "NormaliseConfig", "PriceConfig", "ProfileConfig", "ProviderConfig", "Rule",
+        "TimeoutConfig", "UsageConfig", "load_config",
     ),
     "aisopod.errors": (
         "AisopodError", "AllAttemptsFailedError", "AuthenticationError", "BadRequestError", "BillingError",
@@ -57,10 +58,10 @@ _HOMES = {
         "Attempt", "CacheControl", "ChatCompletion", "ChatCompletionChunk", "ChatCompletionRequest",
         "DocumentPart", "Effort", "Explanation", "FinishReason", "Fold", "HttpRequest", "ImagePart",
         "JsonSchema", "MediaPart", "Message", "MessageDelta", "ModelInfo", "OnUnsupported", "OpaquePart",
-        "OpaqueTool", "Part", "ProfileState", "ProviderHealth", "PullProgress", "RateLimit", "Reasoning",
+        "OpaqueTool", "Part", "Preview", "ProfileState", "ProviderHealth", "PullProgress", "RateLimit", "Reasoning",
         "ResponseInfo", "ResponseWarning", "Role", "Secret", "TextPart", "ThinkingPart",
         "Timeouts", "TokenCount", "TokenUsage", "Tool", "ToolCall", "ToolCallDelta", "ToolChoice",
-        "ToolChoiceMode", "UsageQuality", "fold", "sniff_media_type",
+        "ToolChoiceMode", "UsageQuality", "WarningAction", "fold", "sniff_media_type",
     ),
 }  # fmt: skip
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

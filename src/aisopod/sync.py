@@ -17,7 +17,7 @@ from aisopod.catalogue import Difference, ModelFacts
 from aisopod.client import AsyncClient, Stream
 from aisopod.config import Config, Profile
 from aisopod.errors import AisopodError
-from aisopod.routing import ModelList
+from aisopod.routing.known import ModelList
 from aisopod.types import (
     Attempt,
     ChatCompletion,
@@ -185,6 +185,18 @@ def _streamed(
     return open_
 
 
+def _direct(
+    method: Callable[Concatenate[AsyncClient, P], T],
+) -> Callable[Concatenate["Client", P], T]:
+    """The same method, which waits for nothing."""
+
+    @functools.wraps(method)
+    def call(self: "Client", /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return method(self._client, *args, **kwargs)
+
+    return call
+
+
 class Client:
     """AsyncClient for code without an event loop: the same calls, blocking.
 
@@ -244,6 +256,7 @@ class Client:
     check_profile = _blocking(AsyncClient.check_profile)
     reset_profile = _blocking(AsyncClient.reset_profile)
     reset_session = _blocking(AsyncClient.reset_session)
+    preview = _direct(AsyncClient.preview)
     usage = _blocking(AsyncClient.usage)
 
     def usable_providers(self) -> list[str]:

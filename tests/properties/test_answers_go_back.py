@@ -6,11 +6,11 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aisopod.codecs import Target
-from aisopod.codecs.anthropic_messages import codec as anthropic
-from aisopod.codecs.bedrock_converse import codec as converse
+from aisopod.codecs.anthropic_messages.codec import codec as anthropic
+from aisopod.codecs.bedrock_converse.codec import codec as converse
 from aisopod.codecs.codec import Codec
-from aisopod.codecs.gemini_generate import codec as gemini
+from aisopod.codecs.gemini_generate.codec import codec as gemini
+from aisopod.normalise.target import Target
 from aisopod.types import ChatCompletionRequest, Message, Tool, fold
 from support.recordings import opening
 
@@ -19,6 +19,8 @@ TEXTS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=12).filter(
 )
 JSON = st.dictionaries(TEXTS, st.one_of(st.integers(-(2**53), 2**53), TEXTS, st.booleans()),
                        max_size=3)  # fmt: skip
+# What the wire takes as a name: others are fitted before they are declared.
+NAMES = st.from_regex(r"[a-zA-Z_][a-zA-Z0-9_.:-]{0,11}", fullmatch=True)
 IDS = st.integers(0, 10**6).map(lambda number: f"id_{number}")
 
 
@@ -26,7 +28,14 @@ def sent_back(codec: Codec, chunks: list[Any], model: str, place: str) -> Any:
     answer = fold([opening("p"), *chunks])
     request = ChatCompletionRequest(
         model=model,
-        messages=[Message(role="user", content="hi"), answer.message],
+        messages=[
+            Message(role="user", content="hi"),
+            answer.message,
+            *(
+                Message(role="tool", tool_call_id=call.id, name=call.name, content="done")
+                for call in answer.tool_calls
+            ),
+        ],
         tools=[Tool(name="weather"), Tool(name="a-b_c")],
     )
     encoded = codec.encode(request, Target(provider="p", model=model))
@@ -53,10 +62,10 @@ GEMINI_PARTS = st.lists(
         st.tuples(TEXTS, TEXTS).map(
             lambda pair: {"text": pair[0], "thought": True, "thoughtSignature": pair[1]}
         ),
-        st.tuples(TEXTS, JSON).map(
+        st.tuples(NAMES, JSON).map(
             lambda pair: {"functionCall": {"name": pair[0], "args": pair[1]}}
         ),
-        st.tuples(TEXTS, JSON, TEXTS, IDS).map(
+        st.tuples(NAMES, JSON, TEXTS, IDS).map(
             lambda four: {
                 "functionCall": {"id": four[3], "name": four[0], "args": four[1]},
                 "thoughtSignature": four[2],

@@ -1,15 +1,16 @@
 """Every recorded exchange of Anthropic's wire, against what the vendor's SDK read in it."""
 
 import random
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 import pytest
 
 from aisopod import errors
-from aisopod.codecs import Target
-from aisopod.codecs.anthropic_messages import codec
+from aisopod.codecs.anthropic_messages.codec import codec
 from aisopod.errors import ProviderError
+from aisopod.normalise.target import Target
 from aisopod.providers.anthropic.host import parse_count
 from aisopod.types import (
     ChatCompletion,
@@ -21,7 +22,7 @@ from aisopod.types import (
     TokenUsage,
     fold,
 )
-from support.recordings import Recording, load
+from support.recordings import Recording, load, opening
 
 ANSWERS = [r for r in load("anthropic", "messages") if r.expect and not r.expect["error"]]
 STREAMS = [r for r in ANSWERS if r.stream]
@@ -71,9 +72,16 @@ def stream_chunks(recording: Recording, pieces: list[bytes]) -> list[ChatComplet
 
 
 def read(recording: Recording) -> ChatCompletion:
-    if recording.stream:
-        return fold(stream_chunks(recording, [recording.body]))
-    return fold(codec.decode(recording.body, target(recording)))
+    return answered(
+        stream_chunks(recording, [recording.body])
+        if recording.stream
+        else codec.decode(recording.body, target(recording))
+    )
+
+
+def answered(chunks: Iterable[ChatCompletionChunk]) -> ChatCompletion:
+    """As the engine folds, which says who answered."""
+    return fold([opening("anthropic"), *chunks])
 
 
 @by_name(ANSWERS)
@@ -127,7 +135,7 @@ def test_answers_that_are_whole_from_their_start() -> None:
     for body in bodies[1:-1]:
         whole = b'data: {"type":"message_start"' + body
         start = msgspec.json.decode(whole[6 : whole.index(b"\n")])["message"]
-        answer = fold(stream_chunks(recording, [whole]))
+        answer = answered(stream_chunks(recording, [whole]))
         assert answer.finish_reason == "tool_calls"
         assert answer.raw_finish_reason == start["stop_reason"]
         assert [(call.id, call.parse()) for call in answer.tool_calls] == [
@@ -136,7 +144,7 @@ def test_answers_that_are_whole_from_their_start() -> None:
         assert replayed(recording, answer) == start["content"]
     for body in (bodies[0], bodies[-1]):  # the two that came in pieces
         whole = b'data: {"type":"message_start"' + body
-        answer = fold(stream_chunks(recording, [whole]))
+        answer = answered(stream_chunks(recording, [whole]))
         assert replayed(recording, answer) == list(map(sendable, blocks_of(whole)))
 
 
@@ -314,7 +322,7 @@ def test_a_stream_folds_as_the_plain_answer_would(recording: Recording) -> None:
             case _:
                 pass
     body = msgspec.json.encode({**message, "content": blocks(recording)})
-    plain = fold(codec.decode(body, target(recording)))
+    plain = answered(codec.decode(body, target(recording)))
     streamed = read(recording)
     # The JSON of arguments is the model's own in a stream, and was parsed in a plain body.
     assert _without_spacing(streamed) == _without_spacing(plain)
@@ -338,7 +346,7 @@ def test_a_stream_and_a_plain_answer_fold_alike() -> None:
         stream = b"".join(
             b"data: " + msgspec.json.encode(event) + b"\n\n" for event in as_events(message)
         )
-        assert fold(stream_chunks(recording, [stream])) == read(recording), recording.name
+        assert answered(stream_chunks(recording, [stream])) == read(recording), recording.name
 
 
 def as_events(message: dict[str, Any]) -> list[dict[str, Any]]:

@@ -14,11 +14,12 @@ from botocore.model import ServiceModel
 from botocore.validate import ParamValidator
 
 from aisopod import errors
-from aisopod.codecs import Codec, Target
-from aisopod.codecs.bedrock_converse import codec as converse
-from aisopod.codecs.bedrock_invoke import codec as invoke
+from aisopod.codecs.bedrock_converse.codec import codec as converse
+from aisopod.codecs.bedrock_invoke.codec import codec as invoke
+from aisopod.codecs.codec import Codec
 from aisopod.errors import ProtocolError
 from aisopod.framing import EventStreamFraming
+from aisopod.normalise.target import Target
 from aisopod.providers.bedrock.listing import parse_count
 from aisopod.types import (
     ChatCompletion,
@@ -30,7 +31,7 @@ from aisopod.types import (
     TokenUsage,
     fold,
 )
-from support.recordings import Recording, load, opening
+from support.recordings import Recording, load, opening, results_of
 
 CONVERSE = [r for r in load("bedrock", "converse", "converse-stream") if r.expect]
 INVOKE = [r for r in load("bedrock", "invoke", "invoke-with-response-stream") if r.expect]
@@ -278,7 +279,12 @@ def test_the_answer_can_be_sent_back(recording: Recording) -> None:
     answer = read(recording)
     request = ChatCompletionRequest(
         model=target(recording).model,
-        messages=[Message(role="user", content="hi"), answer.message],
+        messages=[
+            Message(role="user", content="hi"),
+            answer.message,
+            *results_of(answer.message),
+            Message(role="user", content="go on"),
+        ],
     )
     encoded = converse.encode(request, target(recording))
     message = msgspec.json.decode(encoded.body)["messages"][1]

@@ -8,9 +8,9 @@ import pytest
 from google.genai import types as genai
 
 from aisopod import errors
-from aisopod.codecs import Target
-from aisopod.codecs.gemini_generate import codec
+from aisopod.codecs.gemini_generate.codec import codec
 from aisopod.errors import ContentFilterError, ProtocolError, ProviderError
+from aisopod.normalise.target import Target
 from aisopod.providers.gemini.listing import parse_count, parse_models
 from aisopod.types import (
     ChatCompletion,
@@ -24,7 +24,7 @@ from aisopod.types import (
     TokenUsage,
     fold,
 )
-from support.recordings import Recording, load, opening
+from support.recordings import Recording, load, opening, results_of
 
 CHATS = load("gemini", "generateContent", "streamGenerateContent")
 EXPECTED = [r for r in CHATS if r.expect]
@@ -218,7 +218,12 @@ def test_the_answer_can_be_sent_back(recording: Recording) -> None:
     if not came:
         pytest.skip("there is nothing to send back")
     request = ChatCompletionRequest(
-        model="gemini-2.5-flash", messages=[Message(role="user", content="hi"), answer.message]
+        model="gemini-2.5-flash",
+        messages=[
+            Message(role="user", content="hi"),
+            answer.message,
+            *results_of(answer.message),
+        ],
     )
     encoded = codec.encode(request, target(recording))
     content = msgspec.json.decode(encoded.body)["contents"][1]

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from aisopod.types import ChatCompletionChunk, MessageDelta, ResponseInfo
+from aisopod.types import ChatCompletionChunk, Message, MessageDelta, ResponseInfo
 
 FOLDER = Path(
     os.environ.get(
@@ -76,3 +76,11 @@ def opening(provider: str) -> ChatCompletionChunk:
     """The chunk with which the engine begins every answer."""
     info = ResponseInfo(provider=provider)
     return ChatCompletionChunk(id="", model="", delta=MessageDelta(), info=info)
+
+
+def results_of(message: Message) -> list[Message]:
+    """A result for each of the message's calls: without them no wire takes it back."""
+    return [
+        Message(role="tool", tool_call_id=call.id, name=call.name, content="done")
+        for call in message.tool_calls
+    ]

@@ -8,20 +8,20 @@ import msgspec
 from aisopod.client.models import Models
 from aisopod.client.profiles import Profiles
 from aisopod.config import FailoverConfig
-from aisopod.normalise import build_request, validate
-from aisopod.routing import (
-    Candidate,
-    Route,
-    Stream,
-    Wishes,
-    check_chain,
-)
+from aisopod.normalise.coerce import build_request
+from aisopod.normalise.validate import validate
+from aisopod.routing.candidates import Candidate
+from aisopod.routing.context import Wishes
+from aisopod.routing.overview import check_chain
+from aisopod.routing.route import Route
+from aisopod.routing.stream import Stream
 from aisopod.types import (
     ChatCompletion,
     ChatCompletionRequest,
     Explanation,
     JsonSchema,
     Message,
+    Preview,
     Timeouts,
     TokenCount,
 )
@@ -169,6 +169,41 @@ class AsyncClient(Profiles, Models):
         )
         provider = self._own(self.provider(first.provider, base_url=base_url), "counts no tokens")
         return await provider.count_tokens(msgspec.structs.replace(request, model=first.model))
+
+    def preview(
+        self,
+        /,
+        request: ChatCompletionRequest | None = None,
+        model: str | None = None,
+        prompt: str | None = None,
+        *,
+        messages: Sequence[Message | Mapping[str, Any]] | None = None,
+        system: str | None = None,
+        base_url: str | None = None,
+        **fields: Any,
+    ) -> Preview:
+        """What would be sent to a model: asks nobody, and needs no credential.
+
+        Args:
+            request: a whole request; else the rest, as for `stream`, says what is asked.
+            model: `provider/model` or an alias, in place of the request's own.
+            prompt: the user's text, after `messages`.
+            messages: the conversation so far.
+            system: the system message.
+            base_url: where the provider would be asked.
+            **fields: the request's other fields.
+
+        Raises:
+            InvalidRequestError: the request cannot be sent there.
+            UnknownModelError: no provider is named.
+        """
+        if request is not None and model is not None:
+            request = msgspec.structs.replace(request, model=model)
+        [first, *_], asked = self._asked(
+            request or model, prompt, messages=messages, system=system, **fields
+        )
+        found = self._routing().pool.unsigned(first.provider, base_url)
+        return self._own(found, "shows no requests").preview(asked)
 
     def _asked(
         self,

@@ -2,8 +2,8 @@
 
 import msgspec
 
-from aisopod.codecs.codec import Notes
 from aisopod.codecs.text import sound
+from aisopod.normalise.notes import Notes
 from aisopod.types import ToolCall
 
 __all__ = ["arguments_object", "object_text"]

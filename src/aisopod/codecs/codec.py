@@ -1,19 +1,22 @@
 """What every codec is: a value made of pure functions."""
 
+import math
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Protocol
 
 import msgspec
 
 from aisopod.codecs.rules import Evidence, Rule
-from aisopod.errors import ProviderError, UnsupportedFeatureError
+from aisopod.errors import ProviderError
 from aisopod.framing import Framing
+from aisopod.normalise.limits import Limits
+from aisopod.normalise.notes import Notes
+from aisopod.normalise.placed import Prepared
+from aisopod.normalise.prepare import prepare
+from aisopod.normalise.target import Target
 from aisopod.types import (
     ChatCompletionChunk,
     ChatCompletionRequest,
-    OnUnsupported,
-    OpaquePart,
-    OpaqueTool,
     RateLimit,
     ResponseWarning,
 )
@@ -30,22 +33,6 @@ TOOL_CALL_CUT = ResponseWarning(
 )
 
 
-class Target(msgspec.Struct, frozen=True, kw_only=True):
-    """Whom a request is for, and how that one differs from the rest of its dialect.
-
-    Attributes:
-        provider: id of the provider; parts and fields that it made are sent back to it.
-        model: the model asked for.
-        on_unsupported: what to do with a parameter that the model does not take.
-        quirks: the dialect's own description of the host, or None.
-    """
-
-    provider: str
-    model: str
-    on_unsupported: OnUnsupported = "error"
-    quirks: Any = None
-
-
 class Encoded(msgspec.Struct, frozen=True, kw_only=True):
     """A request on the wire.
 
@@ -53,11 +40,14 @@ class Encoded(msgspec.Struct, frozen=True, kw_only=True):
         body: the JSON body.
         headers: headers that this body needs, such as beta flags; names in lower case.
         warnings: what could not be carried.
+        tool_names: names of tools that the wire does not take, by what stands for them in the
+            body and, until they are put back, in the answer.
     """
 
     body: bytes
     headers: Mapping[str, str] = {}
     warnings: list[ResponseWarning] = []
+    tool_names: Mapping[str, str] = {}
 
 
 class Decoder(Protocol):
@@ -89,7 +79,8 @@ class Codec(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         dialect: its name, such as `anthropic_messages`.
         framing: makes the framing of a streamed body.
-        encode: request to body.
+        limits: what the wire takes of a conversation, for one model on one host.
+        write: a request that fits the limits to its body.
         stream_decoder: makes the decoder of one streamed response.
         decode: a plain body to chunks, which fold to the same as the stream would.
         decode_error: status (None inside a stream), headers and body of a failure to its error.
@@ -101,7 +92,8 @@ class Codec(msgspec.Struct, frozen=True, kw_only=True):
 
     dialect: str
     framing: Callable[[], Framing]
-    encode: Callable[[ChatCompletionRequest, Target], Encoded]
+    limits: Callable[[Target], Limits]
+    write: Callable[[Prepared, Notes], Encoded]
     stream_decoder: Callable[[Target], Decoder]
     decode: Callable[[bytes, Target], list[ChatCompletionChunk]]
     decode_error: Callable[[int | None, Mapping[str, str], bytes], ProviderError]
@@ -109,64 +101,23 @@ class Codec(msgspec.Struct, frozen=True, kw_only=True):
     rules: tuple[Rule, ...]
     rate_limits: Callable[[Mapping[str, str], float], dict[str, RateLimit]]
 
-
-class Notes:
-    """Gathers what an encoder could not carry, by the one policy for that."""
-
-    def __init__(self, target: Target) -> None:
-        self.target = target
-        self.warnings: list[ResponseWarning] = []
-
-    def unsupported(self, field: str, value: object, why: str, remedy: str) -> None:
-        """A parameter that the target does not take: refused, or left out with a warning.
+    def encode(self, request: ChatCompletionRequest, target: Target) -> Encoded:
+        """The body of a request, what it needs of headers, and what could not be carried.
 
         Raises:
-            UnsupportedFeatureError: the policy is `error`.
+            InvalidRequestError: the request cannot be put on this wire.
+            UnsupportedFeatureError: the model or the host has no such thing.
         """
-        if self.target.on_unsupported == "error":
-            raise UnsupportedFeatureError(
-                f"{why} ({self.target.provider}/{self.target.model})",
-                field=field,
-                value=value,
-                remedy=f'{remedy}, or set on_unsupported="drop"',
-            )
-        self.warn("unsupported_parameter", f"left out {field}: {why}", field=field)
+        if request.model != target.model:
+            target = msgspec.structs.replace(target, model=request.model)
+        notes = Notes(target)
+        prepared = prepare(request, self.limits(target), notes)
+        encoded = self.write(prepared, notes)
+        notes.warnings.sort(key=_place)
+        if not prepared.tool_names:
+            return encoded
+        return msgspec.structs.replace(encoded, tool_names=prepared.tool_names)
 
-    def refuse(self, field: str, value: object, why: str, remedy: str) -> None:
-        """Content that cannot be carried without losing what the user said: always refused.
 
-        Raises:
-            UnsupportedFeatureError: always.
-        """
-        raise UnsupportedFeatureError(
-            f"{why} ({self.target.provider}/{self.target.model})",
-            field=field,
-            value=value,
-            remedy=remedy,
-        )
-
-    def own_tool(self, tool: OpaqueTool, path: str) -> dict[str, Any]:
-        """The entry of a provider's own tool.
-
-        Raises:
-            UnsupportedFeatureError: it is another provider's.
-        """
-        if tool.provider != self.target.provider:
-            self.refuse(path, tool.provider, "this is another provider's tool", "Leave it out")
-        return tool.data
-
-    def foreign_part(self, part: OpaquePart, index: int) -> None:
-        """Another provider's own part was left out."""
-        self.warn(
-            "foreign_part",
-            f"{part.provider}'s {part.kind} was left out: only that provider reads it",
-            index=index,
-        )
-
-    def warn(
-        self, rule: str, message: str, *, index: int | None = None, field: str | None = None
-    ) -> None:
-        """Something was changed or left out."""
-        self.warnings.append(
-            ResponseWarning(rule=rule, message=message, message_index=index, field=field)
-        )
+def _place(warning: ResponseWarning) -> float:
+    return math.inf if warning.message_index is None else warning.message_index

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from aisopod.codecs.rules import Rule
+from aisopod.normalise.target import NormaliseConfig
 from aisopod.types import OnUnsupported, Secret
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "FailoverConfig",
     "ModelConfig",
     "NetworkConfig",
+    "NormaliseConfig",
     "PriceConfig",
     "ProfileConfig",
     "ProviderConfig",
@@ -308,6 +310,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         state: where profiles' health is kept: `sqlite`, `sqlite:FILE`, `memory`, or the URL of a
             Redis or Valkey server.
         on_unsupported: `error` or `drop`, for parameters that a model does not take.
+        normalise: how conversations are changed for wires that do not take them as they are.
         timeouts: limits for every request.
         network: proxy and TLS.
         providers: settings by the provider's name.
@@ -324,6 +327,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     cooldowns: CooldownConfig = CooldownConfig()
     state: str = "sqlite"
     on_unsupported: OnUnsupported = "error"
+    normalise: NormaliseConfig = NormaliseConfig()
     timeouts: TimeoutConfig = TimeoutConfig()
     network: NetworkConfig = NetworkConfig()
     providers: dict[ProviderName, ProviderConfig] = {}

@@ -123,41 +123,11 @@ def _check_unknown_data(part: ImagePart | DocumentPart | MediaPart, data: bytes,
 
 
 def _check_tool_ids(messages: list[Message]) -> None:
-    calls: dict[str, str] = {}
-    answered: set[str] = set()
     for index, message in enumerate(messages):
         for position, call in enumerate(message.tool_calls):
-            path = f"messages[{index}].tool_calls[{position}].id"
             if not call.id:
+                path = f"messages[{index}].tool_calls[{position}].id"
                 raise InvalidRequestError("is empty", field=path, remedy="Give every call an id")
-            if call.id in calls:
-                raise InvalidRequestError(
-                    f"the id is already taken by {calls[call.id]}",
-                    field=path,
-                    value=call.id,
-                    remedy="Ids of calls must be unique in a conversation",
-                )
-            calls[call.id] = path
-        if message.role == "tool" and message.tool_call_id:
-            _check_result(message.tool_call_id, f"messages[{index}].tool_call_id", calls, answered)
-
-
-def _check_result(call_id: str, path: str, calls: dict[str, str], answered: set[str]) -> None:
-    if call_id not in calls:
-        raise InvalidRequestError(
-            "no earlier message made this call",
-            field=path,
-            value=call_id,
-            remedy="Keep the assistant's message with its tool_calls before the result",
-        )
-    if call_id in answered:
-        raise InvalidRequestError(
-            "the call is already answered",
-            field=path,
-            value=call_id,
-            remedy="Send one result for a call",
-        )
-    answered.add(call_id)
 
 
 def _check_tools(request: ChatCompletionRequest) -> None:

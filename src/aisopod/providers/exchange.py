@@ -2,11 +2,11 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 
 import msgspec
 
-from aisopod.codecs import Decoder, Target
+from aisopod.codecs.codec import Decoder, Encoded
 from aisopod.errors import (
     AisopodError,
     FirstTokenTimeoutError,
@@ -15,6 +15,7 @@ from aisopod.errors import (
     TotalTimeoutError,
 )
 from aisopod.framing import Framing
+from aisopod.normalise.target import Target
 from aisopod.providers.host import Host
 from aisopod.providers.watch import Watch
 from aisopod.transport import Response
@@ -22,7 +23,6 @@ from aisopod.types import (
     ChatCompletionChunk,
     MessageDelta,
     ResponseInfo,
-    ResponseWarning,
     Timeouts,
 )
 
@@ -43,7 +43,7 @@ class Exchange:
         host: who answers.
         target: whom the request is for.
         limits: how long it may take.
-        warnings: what the encoder could not carry; the first chunk tells.
+        encoded: the request; the first chunk tells what could not be carried in it.
         send: sends the request and waits for the response's headers.
         named: completes an error with the target, and takes the credential out of it.
     """
@@ -53,7 +53,7 @@ class Exchange:
         host: Host,
         target: Target,
         limits: Timeouts,
-        warnings: list[ResponseWarning],
+        encoded: Encoded,
         *,
         send: Callable[[], Awaitable[Response]],
         named: Callable[[AisopodError], AisopodError],
@@ -62,7 +62,8 @@ class Exchange:
         self._codec = host.codec
         self._target = target
         self._limits = limits
-        self._warnings = warnings
+        self._warnings = encoded.warnings
+        self._tool_names = encoded.tool_names
         self._send = send
         self._named = named
         self._sent = 0.0
@@ -79,7 +80,7 @@ class Exchange:
             info = self._info(response)
             yield self._opening(info)
             framing = self._codec.framing()
-            decoder = self._codec.stream_decoder(self._target)
+            decoder = self._decoder()
             if _is_plain(response, self._codec.dialect):
                 ending = await self._whole(response)
             else:
@@ -155,6 +156,10 @@ class Exchange:
                 ) from None
             raise TotalTimeoutError(f"no answer within {limit:g} s (total)") from None
 
+    def _decoder(self) -> Decoder:
+        decoder = self._codec.stream_decoder(self._target)
+        return _OwnNames(decoder, self._tool_names) if self._tool_names else decoder
+
     async def _whole(self, response: Response) -> list[ChatCompletionChunk]:
         body = await response.read_all(MAX_BODY_BYTES)
         if _is_page(response):
@@ -163,7 +168,9 @@ class Exchange:
                 dialect=self._codec.dialect,
                 frame=body[:200],
             )
-        return self._codec.decode(body, self._target)
+        chunks = self._codec.decode(body, self._target)
+        names = self._tool_names
+        return [_renamed(chunk, names) for chunk in chunks] if names else chunks
 
     def _opening(self, info: ResponseInfo) -> ChatCompletionChunk:
         return ChatCompletionChunk(
@@ -187,12 +194,45 @@ class Exchange:
         return ResponseInfo(
             status=response.status,
             provider=self._target.provider,
+            model=self._target.model,
             request_id=next(
                 (headers[name] for name in self._host.request_id_headers if name in headers), None
             ),
             rate_limits=self._codec.rate_limits(headers, time.time()),
             headers=dict(headers),
         )
+
+
+class _OwnNames:
+    """A decoder that gives tools their own names back."""
+
+    def __init__(self, decoder: Decoder, names: Mapping[str, str]) -> None:
+        self._decoder = decoder
+        self._names = names
+
+    @property
+    def done(self) -> bool:
+        return self._decoder.done
+
+    def feed(self, frame: bytes) -> ChatCompletionChunk | None:
+        chunk = self._decoder.feed(frame)
+        return chunk if chunk is None else _renamed(chunk, self._names)
+
+    def close(self) -> ChatCompletionChunk | None:
+        chunk = self._decoder.close()
+        return chunk if chunk is None else _renamed(chunk, self._names)
+
+
+def _renamed(chunk: ChatCompletionChunk, names: Mapping[str, str]) -> ChatCompletionChunk:
+    calls = chunk.delta.tool_calls
+    if not calls:
+        return chunk
+    own = [
+        msgspec.structs.replace(call, name=names.get(call.name, call.name)) if call.name else call
+        for call in calls
+    ]
+    delta = msgspec.structs.replace(chunk.delta, tool_calls=own)
+    return msgspec.structs.replace(chunk, delta=delta)
 
 
 def _is_plain(response: Response, dialect: str) -> bool:

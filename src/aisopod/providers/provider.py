@@ -4,11 +4,11 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import msgspec
 
-from aisopod.codecs import Encoded, Target
+from aisopod.codecs.codec import Encoded
 from aisopod.codecs.rules import Rule, check_patterns, reclassified
 from aisopod.errors import (
     AisopodError,
@@ -23,7 +23,9 @@ from aisopod.errors import (
     TransportError,
     UnsupportedFeatureError,
 )
-from aisopod.normalise import count_bytes, estimate_tokens, validate
+from aisopod.normalise.estimate import count_bytes, estimate_tokens
+from aisopod.normalise.target import NormaliseConfig, Target
+from aisopod.normalise.validate import validate
 from aisopod.providers.exchange import MAX_BODY_BYTES, PLAIN_TOTAL_SECONDS, Exchange
 from aisopod.providers.host import Credential, CredentialSource, Host, Listing, joined_headers
 from aisopod.transport import Response, Transport
@@ -33,6 +35,7 @@ from aisopod.types import (
     HttpRequest,
     ModelInfo,
     OnUnsupported,
+    Preview,
     ProviderHealth,
     PullProgress,
     Timeouts,
@@ -59,6 +62,7 @@ class Provider:
         options: the host's own options, such as an organisation or an API version.
         timeouts: limits for every request.
         on_unsupported: what to do with a parameter that a model does not take.
+        normalise: how conversations are changed for a wire that does not take them as they are.
         rules: what answers of this provider mean, before the dialect's own rules.
 
     Raises:
@@ -76,6 +80,7 @@ class Provider:
         options: Mapping[str, str] | None = None,
         timeouts: Timeouts | None = None,
         on_unsupported: OnUnsupported = "error",
+        normalise: NormaliseConfig | None = None,
         rules: Sequence[Rule] = (),
     ) -> None:
         self.id = host.id
@@ -86,6 +91,7 @@ class Provider:
         self._credential = credential
         self._options = {**host.option_defaults, **(options or {})}
         self._on_unsupported: OnUnsupported = on_unsupported
+        self._normalise = normalise or NormaliseConfig()
         self._rules = check_patterns(rules)
         self._headers: dict[str, str] = {
             "user-agent": "aisopod",
@@ -131,11 +137,32 @@ class Provider:
             self.host,
             target,
             limits,
-            encoded.warnings,
+            encoded,
             send=lambda: self._open(http, limits, request.model),
             named=lambda error: self._named(error, request.model),
         )
         return exchange.streamed() if request.stream else exchange.plain()
+
+    def preview(self, request: ChatCompletionRequest) -> Preview:
+        """What `chat_completion` would send, without sending it; needs no credential.
+
+        Raises:
+            InvalidRequestError: the request cannot be sent.
+        """
+        validate(request)
+        encoded = self.host.codec.encode(request, self._target(request.model))
+        http = self._chat_request(request, encoded)
+        address = urlsplit(http.url)
+        return Preview(
+            method=http.method,
+            path=address.path + (f"?{address.query}" if address.query else ""),
+            body=msgspec.json.decode(encoded.body),
+            headers={
+                name: "***" if value in self._secrets else value
+                for name, value in http.headers.items()
+            },
+            warnings=encoded.warnings,
+        )
 
     async def list_models(self) -> list[ModelInfo]:
         """Every model that the provider offers, all pages.
@@ -297,6 +324,7 @@ class Provider:
             provider=self.id,
             model=model,
             on_unsupported=self._on_unsupported,
+            normalise=self._normalise,
             quirks=self.host.quirks,
         )
 
@@ -323,11 +351,6 @@ class Provider:
             # What a platform settled as an address is one already.
             given = value if name.endswith("_url") else quote(value, safe="")
             path = path.replace(f"{{{name}}}", given)
-        if self._credential is None and self.host.key_required:
-            names = " or ".join((*self.host.key_variables, *self.host.token_variables))
-            raise MissingCredentialError(
-                f"{self.host.name} needs a key: set {names}, or api_key in the configuration"
-            )
         return HttpRequest(
             method=method,
             url=path if path.startswith("http") else self.base_url + path,
@@ -359,6 +382,11 @@ class Provider:
 
         A credential that was refused is renewed once, where it can be.
         """
+        if self._credential is None and self.host.key_required:
+            names = " or ".join((*self.host.key_variables, *self.host.token_variables))
+            raise MissingCredentialError(
+                f"{self.host.name} needs a key: set {names}, or api_key in the configuration"
+            )
         source = self._credential
         if source is None or isinstance(source, Credential):
             return await self._opened(http, source, limits, model)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from aisopod.config import FailoverConfig
-from aisopod.discovery import Directory
+from aisopod.discovery.directory import Directory
 from aisopod.errors import AisopodError
 from aisopod.routing.pool import Pool
 from aisopod.routing.recorder import Recorder

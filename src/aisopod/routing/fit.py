@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from aisopod.catalogue import ModelFacts
 from aisopod.errors import AisopodError, ContextLengthError, UnsupportedFeatureError
-from aisopod.normalise import estimate_tokens
+from aisopod.normalise.estimate import estimate_tokens
 from aisopod.types import ChatCompletionRequest, ImagePart
 
 __all__ = ["Needs", "is_near", "needs_of", "overflow", "unfit"]

@@ -7,10 +7,9 @@ from typing import Any, NamedTuple
 
 from aisopod import config as configuration
 from aisopod.config import Config, Profile, ProfileConfig
-from aisopod.errors import ConfigurationError, UnknownProviderError
+from aisopod.errors import ConfigurationError, MissingCredentialError
 from aisopod.policy.cooldowns import Cooldowns
 from aisopod.policy.selection import Option
-from aisopod.providers import registry
 from aisopod.providers.host import Credential, CredentialSource, Host
 from aisopod.providers.protocol import ModelProvider
 from aisopod.providers.provider import Provider
@@ -23,8 +22,6 @@ __all__ = [
     "Ready",
     "build_provider",
     "build_transport",
-    "find_host",
-    "usable_providers",
 ]
 
 log = logging.getLogger("aisopod")
@@ -78,7 +75,7 @@ class Pool:
         """
         found = self._profiles.get(provider)
         if found is None:
-            host = find_host(provider, self._config)
+            host = configuration.find_host(provider, self._config)
             profiles = (
                 configuration.profiles_for(host, self._config)
                 if isinstance(host, Host)
@@ -127,6 +124,20 @@ class Pool:
                 first = first or error
         assert first is not None  # noqa: S101 - a provider has at least one profile
         raise first
+
+    def unsigned(self, provider: str, base_url: str | None = None) -> ModelProvider:
+        """As `default`; without any credential, the provider for what needs none.
+
+        Raises:
+            ConfigurationError: it is not set up for another reason.
+        """
+        try:
+            return self.default(provider, base_url)
+        except MissingCredentialError:
+            host = configuration.find_host(provider, self._config)
+            if not isinstance(host, Host):
+                raise
+            return build_provider(host, self._config, self._transport, base_url=base_url)
 
     def options(self, chain: Sequence[Candidate], pinned: str | None = None) -> list[Option]:
         """Every profile that may serve a candidate, in the candidates' order.
@@ -261,7 +272,7 @@ class Pool:
         stamp = profile.stamp()
         provider = profile.id.partition(":")[0]
         try:
-            host = find_host(provider, self._config)
+            host = configuration.find_host(provider, self._config)
             if isinstance(host, Host):
                 credential = profile.load()
                 engine = build_provider(
@@ -340,41 +351,9 @@ def build_provider(
         options=settled,
         timeouts=timeouts or configuration.timeouts_for(host, config),
         on_unsupported=config.on_unsupported,
+        normalise=config.normalise,
         rules=[*settings.rules, *config.rules],
     )
-
-
-def find_host(name: str, config: Config) -> Host | Factory:
-    """The host of this name; a configured name with a dialect or base URL may be a new one.
-
-    Raises:
-        UnknownProviderError: there is none; names the nearest.
-    """
-    settings = config.providers.get(name)
-    if settings is None or settings.base_url is None:
-        return registry.find(name)
-    if settings.dialect is not None:
-        return registry.custom(name, settings.dialect, settings.base_url)
-    try:
-        return registry.find(name)
-    except UnknownProviderError:
-        return registry.custom(name, "openai", settings.base_url)
-
-
-def usable_providers(config: Config) -> list[str]:
-    """The providers that the configuration names or holds a credential for."""
-    found = []
-    for name in sorted({*registry.names(), *config.providers}):
-        try:
-            host = find_host(name, config)
-        except UnknownProviderError as error:
-            log.warning("%s", error)
-            continue
-        if name in config.providers or (
-            isinstance(host, Host) and not host.sibling and configuration.has_profile(host, config)
-        ):
-            found.append(name)
-    return found
 
 
 def build_transport(config: Config) -> Transport:

@@ -5,7 +5,6 @@ from aisopod.types.chunks import (
     ChatCompletionChunk,
     FinishReason,
     MessageDelta,
-    ResponseWarning,
     ToolCallDelta,
 )
 from aisopod.types.content import (
@@ -19,7 +18,7 @@ from aisopod.types.content import (
     ThinkingPart,
     sniff_media_type,
 )
-from aisopod.types.http import HttpRequest, RateLimit, ResponseInfo, Timeouts
+from aisopod.types.http import HttpRequest, Preview, RateLimit, ResponseInfo, Timeouts
 from aisopod.types.messages import Message, Role, ToolCall
 from aisopod.types.models import ModelInfo, ProviderHealth, PullProgress
 from aisopod.types.request import (
@@ -33,6 +32,7 @@ from aisopod.types.response import ChatCompletion, Fold, fold
 from aisopod.types.secret import Secret
 from aisopod.types.tools import OpaqueTool, Tool, ToolChoice, ToolChoiceMode
 from aisopod.types.usage import TokenCount, TokenUsage, UsageQuality
+from aisopod.types.warnings import ResponseWarning, WarningAction
 
 __all__ = [
     "Attempt",
@@ -56,6 +56,7 @@ __all__ = [
     "OpaquePart",
     "OpaqueTool",
     "Part",
+    "Preview",
     "ProfileState",
     "ProviderHealth",
     "PullProgress",
@@ -76,6 +77,7 @@ __all__ = [
     "ToolChoice",
     "ToolChoiceMode",
     "UsageQuality",
+    "WarningAction",
     "fold",
     "sniff_media_type",
 ]

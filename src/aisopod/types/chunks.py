@@ -8,34 +8,18 @@ from aisopod.types.content import Part
 from aisopod.types.http import ResponseInfo
 from aisopod.types.messages import Role
 from aisopod.types.usage import TokenUsage
+from aisopod.types.warnings import ResponseWarning
 
 __all__ = [
     "ChatCompletionChunk",
     "FinishReason",
     "MessageDelta",
-    "ResponseWarning",
     "ToolCallDelta",
 ]
 
 FinishReason = Literal[
     "stop", "length", "tool_calls", "content_filter", "refusal", "pause", "error", "other"
 ]
-
-
-class ResponseWarning(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that could not be carried as it was, and what was done instead.
-
-    Attributes:
-        rule: short name of the rule that applied.
-        message: what happened, for a person.
-        message_index: index in the request's `messages`, where it concerns one.
-        field: path of the field, where it concerns one.
-    """
-
-    rule: str
-    message: str
-    message_index: int | None = None
-    field: str | None = None
 
 
 # gc=False below: these hold no reference back to themselves, and a stream makes thousands.

@@ -5,7 +5,9 @@ from typing import Any
 
 import msgspec
 
-__all__ = ["HttpRequest", "RateLimit", "ResponseInfo", "Timeouts"]
+from aisopod.types.warnings import ResponseWarning
+
+__all__ = ["HttpRequest", "Preview", "RateLimit", "ResponseInfo", "Timeouts"]
 
 
 class HttpRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,6 +27,25 @@ class HttpRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     def __repr__(self) -> str:
         return f"HttpRequest({self.method} {self.url})"
+
+
+class Preview(msgspec.Struct, frozen=True, kw_only=True):
+    """What would be sent for a request.
+
+    Attributes:
+        method: `POST`.
+        path: path and query of the address.
+        body: the JSON body as a value.
+        headers: names in lower case; the credential's is not among them, and values that somebody
+            configured are `***`.
+        warnings: what could not be carried, as a response would tell it.
+    """
+
+    method: str
+    path: str
+    body: dict[str, Any]
+    headers: Mapping[str, str] = {}
+    warnings: list[ResponseWarning] = []
 
 
 class Timeouts(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,6 +87,7 @@ class ResponseInfo(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         status: HTTP status.
         provider: id of the provider that answered.
+        model: the model that was asked for.
         request_id: the provider's id of the exchange.
         rate_limits: what the headers said, by name.
         headers: all response headers, names in lower case.
@@ -75,6 +97,7 @@ class ResponseInfo(msgspec.Struct, frozen=True, kw_only=True):
 
     status: int = 200
     provider: str | None = None
+    model: str | None = None
     request_id: str | None = None
     rate_limits: dict[str, RateLimit] = {}
     headers: dict[str, Any] = {}

@@ -58,6 +58,9 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
         is_error: on a tool's message, that the tool failed.
         refusal: the words with which the model or its provider declined.
         cache: a prompt-caching mark at the end of this message.
+        provider: on an assistant's message, id of the provider that gave it.
+        model: on an assistant's message, the model that wrote it, by the name it was asked for;
+            what it signed goes back to that model's family only.
     """
 
     role: Role
@@ -68,6 +71,8 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     is_error: bool = False
     refusal: str | None = None
     cache: CacheControl | None = None
+    provider: str | None = None
+    model: str | None = None
 
     @property
     def parts(self) -> list[Part]:

@@ -16,7 +16,6 @@ from aisopod.types.chunks import (
     ChatCompletionChunk,
     FinishReason,
     MessageDelta,
-    ResponseWarning,
     ToolCallDelta,
 )
 from aisopod.types.content import Part, TextPart, ThinkingPart
@@ -24,6 +23,7 @@ from aisopod.types.http import RateLimit, ResponseInfo
 from aisopod.types.messages import Message, ToolCall
 from aisopod.types.schema import parse_as
 from aisopod.types.usage import TokenUsage
+from aisopod.types.warnings import ResponseWarning
 
 __all__ = ["ChatCompletion", "Fold", "fold"]
 
@@ -274,6 +274,8 @@ class Fold:
                 content=_simplest(parts),
                 tool_calls=calls,
                 refusal="".join(self._refusal) or None,
+                provider=self._provider,
+                model=self._info.model if self._info is not None else None,
             ),
             finish_reason=self._finish,
             raw_finish_reason=self._raw_finish,

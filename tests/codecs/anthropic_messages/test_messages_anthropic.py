@@ -6,9 +6,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from aisopod.codecs import Encoded, Target
-from aisopod.codecs.anthropic_messages import codec
+from aisopod.codecs.anthropic_messages.codec import codec
+from aisopod.codecs.codec import Encoded
 from aisopod.errors import InvalidRequestError, UnsupportedFeatureError
+from aisopod.normalise.target import Target
 from aisopod.types import (
     CacheControl,
     ChatCompletionRequest,
@@ -363,5 +364,5 @@ def test_a_mark_does_not_alter_what_the_user_holds() -> None:
 def test_a_prefill_loses_its_trailing_space() -> None:
     prefill = Message(role="assistant", content="So: \n")
     assert turns(HI, prefill)[1] == ["assistant", [text("So:")]]
-    assert rules(HI, prefill) == [("trailing_space", None)]
+    assert rules(HI, prefill) == [("trailing_space", 1)]
     assert turns(HI, prefill, HI)[1] == ["assistant", [text("So: \n")]]

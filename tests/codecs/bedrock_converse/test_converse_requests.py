@@ -10,11 +10,12 @@ from botocore.loaders import Loader
 from botocore.model import ServiceModel
 from botocore.validate import ParamValidator
 
-from aisopod.codecs import Encoded, Target
-from aisopod.codecs.bedrock_converse import codec
-from aisopod.codecs.bedrock_converse.encode import count_body
+from aisopod.codecs.bedrock_converse.codec import codec
+from aisopod.codecs.bedrock_converse.counting import count_body
 from aisopod.codecs.bedrock_converse.families import bare_name, family_of
+from aisopod.codecs.codec import Encoded
 from aisopod.errors import InvalidRequestError, UnsupportedFeatureError
+from aisopod.normalise.target import Target
 from aisopod.simulator.bedrock_rules import check
 from aisopod.types import (
     CacheControl,
@@ -166,11 +167,8 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"temperature": 1.5}, "temperature"),
     ({"response_format": "json"}, "response_format"),
     ({"model": "amazon.titan-text-lite-v1", "tools": [TOOL]}, "tools"),
-    ({"model": "amazon.titan-text-lite-v1",
-      "messages": [Message(role="system", content="x"), HI]}, "messages"),
     ({"tools": [OpaqueTool(provider="openai", data={})]}, "tools[0]"),
     ({"messages": [Message(role="system", content="x")]}, "messages"),
-    ({"messages": [Message(role="assistant", content="x"), HI]}, "messages[0].role"),
     ({"messages": [user(ImagePart(url="https://x/y.png"))]}, "messages[0].content[0]"),
     ({"messages": [user(ImagePart(data=PNG, media_type="image/bmp"))]},
      "messages[0].content[0].media_type"),
@@ -179,6 +177,18 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"messages": [Message(role="system", content=[ImagePart(data=PNG)]), HI]},
      "messages[0].content[0]"),
 ]  # fmt: skip
+
+
+def test_the_user_begins_and_says_what_nobody_else_may() -> None:
+    assistant = Message(role="assistant", content="x")
+    body, encoded = encode(messages=[assistant, HI])
+    assert [turn["role"] for turn in body["messages"]] == ["user", "assistant", "user"]
+    assert rules(encoded) == ["user_first"]
+    system = Message(role="system", content="x")
+    body, encoded = encode(model="amazon.titan-text-lite-v1", messages=[system, HI])
+    assert body["messages"] == [{"role": "user", "content": [{"text": "x"}, {"text": "hi"}]}]
+    assert "system" not in body
+    assert rules(encoded) == ["system_as_user"]
 
 
 @pytest.mark.parametrize(("fields", "field"), REFUSED)

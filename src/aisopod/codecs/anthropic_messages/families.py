@@ -11,7 +11,7 @@ from typing import Literal
 
 import msgspec
 
-__all__ = ["Family", "family_of"]
+__all__ = ["Family", "family_of", "lineage"]
 
 Thinking = Literal["adaptive", "enabled", "both"]
 
@@ -27,6 +27,7 @@ class Family(msgspec.Struct, frozen=True, kw_only=True):
         structured: whether it takes `output_config.format`.
         forced_tool: whether a tool may be forced.
         max_output_tokens: the longest answer, in tokens.
+        prefill: whether it continues a text of the assistant's.
         interleaved_beta: whether thinking between tool calls needs the beta header.
     """
 
@@ -37,6 +38,7 @@ class Family(msgspec.Struct, frozen=True, kw_only=True):
     structured: bool = True
     forced_tool: bool = True
     max_output_tokens: int = 128_000
+    prefill: bool = False
     interleaved_beta: bool = False
 
 
@@ -49,10 +51,18 @@ _BUDGET = Family(
     thinking="enabled",
     efforts=(),
     sampling=True,
+    prefill=True,
     max_output_tokens=64_000,
     interleaved_beta=True,
 )
-_OLD = Family(thinking=None, efforts=(), sampling=True, structured=False, max_output_tokens=4_096)
+_OLD = Family(
+    thinking=None,
+    efforts=(),
+    sampling=True,
+    structured=False,
+    prefill=True,
+    max_output_tokens=4_096,
+)
 _FIRST_THINKERS = msgspec.structs.replace(_BUDGET, structured=False)
 
 _FAMILIES: dict[str, Family] = {
@@ -93,7 +103,7 @@ _EXACT: dict[str, Family] = {
 # A Claude that is not in the table is most likely newer than it: it gets the newest rules.
 _NEWEST = _ADAPTIVE
 # Another server on this wire takes what the wire takes; what it does with it is its own affair.
-_FOREIGN = Family(thinking="both", sampling=True, max_output_tokens=4_096)
+_FOREIGN = Family(thinking="both", sampling=True, prefill=True, max_output_tokens=4_096)
 
 _NAME = re.compile(r"claude-[a-z0-9-]+")
 
@@ -101,13 +111,29 @@ _NAME = re.compile(r"claude-[a-z0-9-]+")
 @lru_cache(maxsize=256)
 def family_of(model: str) -> Family:
     """The family of a model id, dated, aliased or with a platform's prefix."""
-    match = _NAME.search(model.lower().replace(".", "-"))
-    if match is None:
+    name = _bare_name(model)
+    if name is None:
         return _FOREIGN
-    name = match[0]
-    # A date is no version: claude-opus-4-20250514 is opus 4, not a 4-2.
-    name = re.sub(r"-\d{8}.*$|-v\d.*$|-latest$", "", name)
     if name in _EXACT:
         return _EXACT[name]
+    found = _prefix(name)
+    return _FAMILIES[found] if found else _NEWEST
+
+
+@lru_cache(maxsize=256)
+def lineage(model: str) -> str:
+    """The models that read each other's signed thinking: those of one line of the table."""
+    name = _bare_name(model)
+    return model if name is None else _prefix(name) or name
+
+
+def _bare_name(model: str) -> str | None:
+    """The name without platform, date and version; None where it is no Claude's."""
+    match = _NAME.search(model.lower().replace(".", "-"))
+    # A date is no version: claude-opus-4-20250514 is opus 4, not a 4-2.
+    return re.sub(r"-\d{8}.*$|-v\d.*$|-latest$", "", match[0]) if match else None
+
+
+def _prefix(name: str) -> str | None:
     prefixes = [prefix for prefix in _FAMILIES if name == prefix or name.startswith(f"{prefix}-")]
-    return _FAMILIES[max(prefixes, key=len)] if prefixes else _NEWEST
+    return max(prefixes, key=len, default=None)

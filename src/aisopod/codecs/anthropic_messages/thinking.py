@@ -3,8 +3,8 @@
 from typing import Any
 
 from aisopod.codecs.anthropic_messages.families import Family
-from aisopod.codecs.codec import Notes
 from aisopod.errors import InvalidRequestError
+from aisopod.normalise.notes import Notes
 from aisopod.types import ChatCompletionRequest, Reasoning
 
 __all__ = ["encode_thinking"]

@@ -10,10 +10,12 @@ import msgspec
 from aisopod.codecs.anthropic_messages.thinking import encode_thinking
 from aisopod.codecs.bedrock_converse.families import Family, family_of
 from aisopod.codecs.bedrock_converse.messages import MOST_CACHE_POINTS, cache_point, encode_messages
-from aisopod.codecs.codec import Encoded, Notes, Target
+from aisopod.codecs.codec import Encoded
 from aisopod.codecs.extra import merged
 from aisopod.codecs.text import encode_json
 from aisopod.errors import InvalidRequestError
+from aisopod.normalise.notes import Notes
+from aisopod.normalise.placed import Prepared
 from aisopod.types import (
     ChatCompletionRequest,
     JsonSchema,
@@ -23,7 +25,7 @@ from aisopod.types import (
     ToolChoice,
 )
 
-__all__ = ["count_body", "encode"]
+__all__ = ["write"]
 
 Body = dict[str, Any]
 
@@ -31,17 +33,17 @@ _THREE_EFFORTS = {"minimal": "low", "low": "low", "medium": "medium", "high": "h
                   "xhigh": "high", "max": "high"}  # fmt: skip
 
 
-def encode(request: ChatCompletionRequest, target: Target) -> Encoded:
+def write(prepared: Prepared, notes: Notes) -> Encoded:
     """The body of a request, and what could not be carried.
 
     Raises:
         InvalidRequestError: the request cannot be put on this wire.
         UnsupportedFeatureError: the model does not take what is asked.
     """
-    notes = Notes(target)
+    request = prepared.request
     family = family_of(request.model)
     marks = sum(isinstance(tool, Tool) and tool.cache is not None for tool in request.tools)
-    system, turns = encode_messages(request.messages, family, notes, tool_marks=marks)
+    system, turns = encode_messages(prepared.turns, family, notes, tool_marks=marks)
     body: Body = {"messages": turns}
     if system:
         body["system"] = system
@@ -76,19 +78,6 @@ def _has_room(body: Body) -> bool:
         "cachePoint" not in last
         and sum("cachePoint" in block for block in blocks) < MOST_CACHE_POINTS
     )
-
-
-_COUNTED = ("messages", "system", "toolConfig", "additionalModelRequestFields")
-
-
-def count_body(body: bytes, model: str) -> bytes:  # noqa: ARG001 - the path names it
-    """A chat body as the counting call takes it.
-
-    https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_CountTokens.html
-    """
-    whole: Body = msgspec.json.decode(body)
-    counted = {name: whole[name] for name in _COUNTED if name in whole}
-    return msgspec.json.encode({"input": {"converse": counted}})
 
 
 def _sampling(request: ChatCompletionRequest, family: Family, notes: Notes) -> Body:

@@ -6,9 +6,9 @@ Source: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Cont
 import re
 from typing import Any
 
-from aisopod.codecs.codec import Notes
 from aisopod.codecs.media import base64_of, is_data_url
 from aisopod.errors import InvalidRequestError
+from aisopod.normalise.notes import Notes
 from aisopod.types import DocumentPart, ImagePart, MediaPart, sniff_media_type
 
 __all__ = ["Block", "media_block"]

@@ -2,9 +2,7 @@
 
 from typing import Any
 
-import msgspec
-
-from aisopod.codecs.codec import Encoded, Notes, Target
+from aisopod.codecs.codec import Encoded
 from aisopod.codecs.extra import merged
 from aisopod.codecs.gemini_generate.families import Family, family_of
 from aisopod.codecs.gemini_generate.json_schema import openapi_schema, plain_schema
@@ -12,6 +10,8 @@ from aisopod.codecs.gemini_generate.messages import encode_messages
 from aisopod.codecs.gemini_generate.quirks import Quirks
 from aisopod.codecs.text import encode_json
 from aisopod.errors import InvalidRequestError
+from aisopod.normalise.notes import Notes
+from aisopod.normalise.placed import Prepared
 from aisopod.types import (
     ChatCompletionRequest,
     JsonSchema,
@@ -20,7 +20,7 @@ from aisopod.types import (
     ToolChoice,
 )
 
-__all__ = ["count_body", "encode", "vertex_count_body"]
+__all__ = ["write"]
 
 Body = dict[str, Any]
 
@@ -32,17 +32,17 @@ _LEVELS = {"minimal": "MINIMAL", "low": "LOW", "medium": "MEDIUM", "high": "HIGH
 _MAX_STOPS = 5
 
 
-def encode(request: ChatCompletionRequest, target: Target) -> Encoded:
+def write(prepared: Prepared, notes: Notes) -> Encoded:
     """The body of a request, and what could not be carried.
 
     Raises:
         InvalidRequestError: the request cannot be put on this wire.
         UnsupportedFeatureError: the model or the host does not take what is asked.
     """
-    notes = Notes(target)
+    request = prepared.request
     family = family_of(request.model)
-    quirks = target.quirks or Quirks()
-    system, contents = encode_messages(request.messages, family, notes)
+    quirks = notes.target.quirks or Quirks()
+    system, contents = encode_messages(prepared.turns, family, notes)
     body: Body = {"contents": contents}
     if system:
         body["systemInstruction"] = {"parts": system}
@@ -71,30 +71,6 @@ def _check_cached(body: Body) -> None:
                 value=body["cachedContent"],
                 remedy="Leave out the system message and the tools",
             )
-
-
-def count_body(body: bytes, model: str) -> bytes:
-    """A chat body as the Gemini API's counting call takes it.
-
-    https://ai.google.dev/api/tokens: only this form counts system instruction and tools.
-    """
-    name = model if "/" in model else f"models/{model}"
-    return msgspec.json.encode({"generateContentRequest": {"model": name, **_decoded(body)}})
-
-
-def vertex_count_body(body: bytes, model: str) -> bytes:  # noqa: ARG001 - the path names it
-    """The same for Vertex AI, which takes the parts of a request directly.
-
-    https://cloud.google.com/vertex-ai/generative-ai/docs/model-reference/count-tokens
-    """
-    fields = ("contents", "systemInstruction", "tools", "generationConfig")
-    whole = _decoded(body)
-    return msgspec.json.encode({name: whole[name] for name in fields if name in whole})
-
-
-def _decoded(body: bytes) -> Body:
-    fields: Body = msgspec.json.decode(body)
-    return fields
 
 
 def _sampling(request: ChatCompletionRequest) -> Body:

@@ -10,7 +10,7 @@ from typing import Literal
 
 import msgspec
 
-__all__ = ["Family", "family_of"]
+__all__ = ["Family", "family_of", "lineage"]
 
 Level = Literal["MINIMAL", "LOW", "MEDIUM", "HIGH"]
 
@@ -72,6 +72,7 @@ _FAMILIES: dict[str, Family] = {
     "learnlm": _OLD,
     "gemini-robotics": _FLASH,
 }
+_GENERATION = re.compile(r"(?:gemini|gemma|learnlm)-\d+")
 _NAME = re.compile(r"(?:gemini|gemma|learnlm)-?[a-z0-9.-]*")
 
 
@@ -81,5 +82,16 @@ def family_of(model: str) -> Family:
     match = _NAME.search(model.lower())
     if match is None:
         return _THREE if "/" not in model else _FLASH  # a tuned model tells nothing by its name
-    prefixes = [prefix for prefix in _FAMILIES if match[0].startswith(prefix)]
-    return _FAMILIES[max(prefixes, key=len)] if prefixes else _THREE
+    prefix = _prefix(match[0])
+    return _FAMILIES[prefix] if prefix else _THREE
+
+
+@lru_cache(maxsize=256)
+def lineage(model: str) -> str:
+    """The generation of a model, such as `gemini-2`: signatures are good for that alone."""
+    match = _GENERATION.search(model.lower())
+    return match[0] if match else ""
+
+
+def _prefix(name: str) -> str | None:
+    return max((prefix for prefix in _FAMILIES if name.startswith(prefix)), key=len, default=None)

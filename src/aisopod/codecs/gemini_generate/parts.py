@@ -3,9 +3,10 @@
 import re
 from typing import Any
 
-from aisopod.codecs.codec import Notes
 from aisopod.codecs.media import base64_of, is_data_url
 from aisopod.errors import InvalidRequestError
+from aisopod.normalise.notes import Notes
+from aisopod.normalise.placed import Placed
 from aisopod.types import (
     DocumentPart,
     ImagePart,
@@ -34,43 +35,22 @@ _ENDINGS = {
 _YOUTUBE = re.compile(r"https?://(www\.|m\.)?(youtube\.com|youtu\.be)/")
 
 
-def encode_part(part: Part, index: int, path: str, notes: Notes) -> list[WirePart]:
-    """The parts that a part makes: none where it has nothing that the wire may see.
+def encode_part(part: Part, placed: Placed, position: int, notes: Notes) -> list[WirePart]:
+    """The parts that a part makes.
 
     Raises:
         InvalidRequestError: it cannot be put on this wire.
     """
     match part:
-        case TextPart():
-            return _text(part, index, notes)
+        case TextPart(text=text, signature=signature):
+            return [{"text": text, "thoughtSignature": signature} if signature else {"text": text}]
         case ImagePart() | DocumentPart() | MediaPart():
-            return _media(part, index, path, notes)
+            return _media(part, placed.index, placed.path(position), notes)
         case ThinkingPart():
-            return _thinking(part, index, notes)
+            signed = {"thoughtSignature": part.signature} if part.signature else {}
+            return [{"text": part.text, "thought": True, **signed}]
         case OpaquePart():
-            if part.provider == notes.target.provider:
-                return [dict(part.data)]
-            notes.foreign_part(part, index)
-    return []
-
-
-def _text(part: TextPart, index: int, notes: Notes) -> list[WirePart]:
-    own = part.provider == notes.target.provider
-    if part.citations and not own:
-        notes.warn("foreign_citations", "citations were left out: their form is another's",
-                   index=index)  # fmt: skip
-    # An empty text is refused, unless it carries the signature of what stood before it.
-    if part.signature and own:
-        return [{"text": part.text, "thoughtSignature": part.signature}]
-    return [{"text": part.text}] if part.text else []
-
-
-def _thinking(part: ThinkingPart, index: int, notes: Notes) -> list[WirePart]:
-    if part.provider != notes.target.provider or part.redacted is not None:
-        notes.warn("foreign_thinking", "another provider's thinking was left out", index=index)
-        return []
-    signature = {"thoughtSignature": part.signature} if part.signature else {}
-    return [{"text": part.text, "thought": True, **signature}]
+            return [dict(part.data)]
 
 
 def _media(
@@ -87,7 +67,7 @@ def _media(
     if isinstance(part, ImagePart):
         if part.detail in _DETAILS:
             entry["mediaResolution"] = {"level": _DETAILS[part.detail]}
-        if part.signature and part.provider == notes.target.provider:
+        if part.signature:
             entry["thoughtSignature"] = part.signature
     return [*before, entry]
 

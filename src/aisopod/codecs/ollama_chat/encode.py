@@ -4,17 +4,18 @@ import re
 from typing import Any
 
 from aisopod.codecs.arguments import arguments_object
-from aisopod.codecs.codec import Encoded, Notes, Target
+from aisopod.codecs.codec import Encoded
 from aisopod.codecs.media import base64_of, is_data_url
 from aisopod.codecs.text import encode_json
 from aisopod.errors import InvalidRequestError
+from aisopod.normalise.notes import Notes
+from aisopod.normalise.placed import Placed, Prepared
 from aisopod.types import (
     ChatCompletionRequest,
     DocumentPart,
     ImagePart,
     JsonSchema,
     MediaPart,
-    Message,
     OpaquePart,
     OpaqueTool,
     TextPart,
@@ -24,7 +25,7 @@ from aisopod.types import (
     sniff_media_type,
 )
 
-__all__ = ["encode"]
+__all__ = ["write"]
 
 Body = dict[str, Any]
 
@@ -35,18 +36,18 @@ _LEVEL = {"minimal": "low", "low": "low", "medium": "medium", "high": "high", "x
           "max": "high"}  # fmt: skip
 
 
-def encode(request: ChatCompletionRequest, target: Target) -> Encoded:
+def write(prepared: Prepared, notes: Notes) -> Encoded:
     """The body of a request, and what could not be carried.
 
     Raises:
         InvalidRequestError: the request cannot be put on this wire.
         UnsupportedFeatureError: the wire has no such thing.
     """
-    notes = Notes(target)
+    request = prepared.request
     extra = dict(request.extra)
     body: Body = {
         "model": request.model,
-        "messages": _messages(request.messages, notes),
+        "messages": _messages(prepared.turns, notes),
         "stream": request.stream,
         # Otherwise the server silently drops the oldest messages of what does not fit.
         "truncate": False,
@@ -78,17 +79,18 @@ def _options(request: ChatCompletionRequest) -> Body:
     return {name: value for name, value in options.items() if value is not None}
 
 
-def _messages(messages: list[Message], notes: Notes) -> list[Body]:
-    names = {call.id: call.name for message in messages for call in message.tool_calls}
-    return [_message(message, index, names, notes) for index, message in enumerate(messages)]
+def _messages(turns: list[Placed], notes: Notes) -> list[Body]:
+    names = {call.id: call.name for placed in turns for call in placed.message.tool_calls}
+    return [_message(placed, names, notes) for placed in turns]
 
 
-def _message(message: Message, index: int, names: dict[str, str], notes: Notes) -> Body:
+def _message(placed: Placed, names: dict[str, str], notes: Notes) -> Body:
+    message, index = placed.message, placed.index
     texts: list[str] = []
     thinking: list[str] = []
     images: list[str] = []
     for position, part in enumerate(message.parts):
-        path = f"messages[{index}].content[{position}]"
+        path = placed.path(position)
         match part:
             case TextPart(text=text):
                 texts.append(text)
@@ -100,9 +102,12 @@ def _message(message: Message, index: int, names: dict[str, str], notes: Notes) 
                 notes.refuse(path, part.media_type, "the wire takes no sound and no film",
                              "Send a transcript or single frames")  # fmt: skip
             case ThinkingPart():
-                thinking.append(_thought(part, index, notes))
-            case OpaquePart():
-                images += _opaque(part, index, notes)
+                thinking.append(part.text)
+            case OpaquePart(kind="images", data=data):
+                images += data
+            case OpaquePart(kind=kind):
+                notes.warn("foreign_part", f"{kind} was left out: the wire has no place for it",
+                           index=index, part=placed.place(position), action="left_out")  # fmt: skip
     # Parts of one message follow each other directly: they were one text to begin with.
     body: Body = {"role": message.role, "content": "".join(texts)}
     calls = [_call(call, index, notes) for call in message.tool_calls]
@@ -151,21 +156,6 @@ def _document(part: DocumentPart, path: str, index: int, notes: Notes) -> str:
         ) from error
     notes.warn("document_as_text", "a text document was sent as part of the text", index=index)
     return f"\n{part.name or 'Document'}:\n{text}\n"
-
-
-def _thought(part: ThinkingPart, index: int, notes: Notes) -> str:
-    if part.provider not in (None, notes.target.provider) or part.redacted is not None:
-        notes.warn("foreign_thinking", "another provider's thinking was left out", index=index)
-        return ""
-    return part.text
-
-
-def _opaque(part: OpaquePart, index: int, notes: Notes) -> list[str]:
-    if part.provider == notes.target.provider and part.kind == "images":
-        images: list[str] = part.data
-        return images
-    notes.foreign_part(part, index)
-    return []
 
 
 def _call(call: ToolCall, index: int, notes: Notes) -> Body:

@@ -4,23 +4,23 @@ Source: https://platform.openai.com/docs/api-reference/chat/create; what a host 
 is told by its Quirks and its Family.
 """
 
-import re
 from typing import Any
 
 import msgspec
 
-from aisopod.codecs.codec import Encoded, Notes, Target
+from aisopod.codecs.codec import Encoded
 from aisopod.codecs.openai_chat.families import Family, find_family
 from aisopod.codecs.openai_chat.messages import encode_messages
 from aisopod.codecs.openai_chat.quirks import Quirks
 from aisopod.codecs.text import encode_json
 from aisopod.errors import InvalidRequestError, UnsupportedFeatureError
+from aisopod.normalise.notes import Notes
+from aisopod.normalise.placed import Prepared
 from aisopod.types import ChatCompletionRequest, JsonSchema, OpaqueTool, Tool, ToolChoice
 
-__all__ = ["encode"]
+__all__ = ["write"]
 
 _PLAIN = Quirks()
-_TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _STRICT_REMEDY = (
     "Set additionalProperties to false, list every property in required, or leave strict out"
 )
@@ -39,20 +39,21 @@ class _Asked(msgspec.Struct, frozen=True):
         return self.request.reasoning.effort if self.request.reasoning else None
 
 
-def encode(request: ChatCompletionRequest, target: Target) -> Encoded:
+def write(prepared: Prepared, notes: Notes) -> Encoded:
     """The body of a request, and what could not be carried.
 
     Raises:
         InvalidRequestError: the request is wrong in itself.
         UnsupportedFeatureError: this host or model has no such thing.
     """
-    quirks = target.quirks if isinstance(target.quirks, Quirks) else _PLAIN
+    request = prepared.request
+    quirks = notes.target.quirks if isinstance(notes.target.quirks, Quirks) else _PLAIN
     family = find_family(request.model) if quirks.openai_models else None
-    asked = _Asked(request, quirks, family, Notes(target))
+    asked = _Asked(request, quirks, family, notes)
     _check_extra(request.extra)
     body: dict[str, Any] = {
         "model": request.model,
-        "messages": encode_messages(request, quirks, family, asked.notes),
+        "messages": encode_messages(prepared, quirks, family, notes),
         **_tools(asked),
         **_sampling(asked),
         **_limits(asked),
@@ -123,18 +124,7 @@ def _check_no_tools(request: ChatCompletionRequest) -> None:
 def _tool(asked: _Asked, tool: Tool | OpaqueTool, index: int) -> dict[str, Any]:
     notes, field = asked.notes, f"tools[{index}]"
     if isinstance(tool, OpaqueTool):
-        if tool.provider != notes.target.provider:
-            notes.refuse(
-                field, tool.data, f"the tool is {tool.provider}'s own", "Leave it out here"
-            )
-        return tool.data
-    if asked.quirks.openai_models and not _TOOL_NAME.fullmatch(tool.name):
-        raise InvalidRequestError(
-            "a tool's name is 1 to 64 letters, digits, - and _",
-            field=f"{field}.name",
-            value=tool.name,
-            remedy="Rename the tool",
-        )
+        return notes.own_tool(tool, field)
     function: dict[str, Any] = {"name": tool.name}
     if tool.description:
         function["description"] = tool.description

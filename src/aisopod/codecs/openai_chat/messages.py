@@ -4,19 +4,15 @@ Source: https://platform.openai.com/docs/api-reference/chat/create#chat-create-m
 """
 
 import base64
-import hashlib
-import re
 from typing import Any
 
-import msgspec
-
-from aisopod.codecs.codec import Notes
 from aisopod.codecs.openai_chat.families import Family
 from aisopod.codecs.openai_chat.quirks import Quirks
 from aisopod.errors import InvalidRequestError
+from aisopod.normalise.notes import Notes
+from aisopod.normalise.placed import Placed, Prepared
 from aisopod.types import (
     CacheControl,
-    ChatCompletionRequest,
     DocumentPart,
     ImagePart,
     MediaPart,
@@ -37,7 +33,7 @@ _IN_PLACE = frozenset({"role", "content", "tool_calls", "tool_call_id"})
 
 
 def encode_messages(
-    request: ChatCompletionRequest, quirks: Quirks, family: Family | None, notes: Notes
+    prepared: Prepared, quirks: Quirks, family: Family | None, notes: Notes
 ) -> list[dict[str, Any]]:
     """The wire's messages.
 
@@ -45,149 +41,106 @@ def encode_messages(
         InvalidRequestError: a message is wrong in itself.
         UnsupportedFeatureError: it holds what this wire cannot carry.
     """
-    return _Writer(request, quirks, family, notes).write()
+    writer = _Writer(prepared.request.model, quirks, family, notes)
+    return [writer.message(placed) for placed in prepared.turns]
 
 
 class _Writer:
     """Writes the messages of one request."""
 
-    def __init__(
-        self, request: ChatCompletionRequest, quirks: Quirks, family: Family | None, notes: Notes
-    ) -> None:
-        self._request = request
+    def __init__(self, model: str, quirks: Quirks, family: Family | None, notes: Notes) -> None:
         self._quirks = quirks
         self._family = family
         self._notes = notes
-        self._provider = notes.target.provider
-        self._ids = _fit_ids(request.messages, quirks)
-        self._marks = _marks(request.model, quirks, family)
-        self._shown: list[dict[str, Any]] = []
-        self._out: list[dict[str, Any]] = []
+        self._marks = _marks(model, quirks, family)
 
-    def write(self) -> list[dict[str, Any]]:
-        instructions: list[str] = []
-        for index, message in enumerate(self._request.messages):
-            if message.role != "tool":
-                self._show()
-            match message.role:
-                case "system":
-                    self._write_system(message, index, instructions)
-                case "user":
-                    self._out.append(self._user(message, index))
-                case "assistant":
-                    self._out.append(self._assistant(message, index))
-                case "tool":
-                    self._out.append(self._tool(message, index))
-        self._show()
-        if instructions:
-            self._prefix("\n\n".join(instructions))
-        return self._out
+    def message(self, placed: Placed) -> dict[str, Any]:
+        match placed.message.role:
+            case "system":
+                return self._system(placed)
+            case "user":
+                return self._user(placed)
+            case "assistant":
+                return self._assistant(placed)
+            case "tool":
+                return self._tool(placed)
 
     # --- one function for each role ---
 
-    def _write_system(self, message: Message, index: int, instructions: list[str]) -> None:
-        parts = self._text_parts(message, index)
-        role = self._family.instructions if self._family else "system"
-        if role is None:
-            # o1-mini and o1-preview: https://platform.openai.com/docs/guides/reasoning
-            instructions.append(message.text)
-            self._notes.warn(
-                "system_as_user",
-                "the model takes no instructions: they stand before the first user message",
-                index=index,
-            )
-            return
+    def _system(self, placed: Placed) -> dict[str, Any]:
+        parts = self._text_parts(placed)
+        role = (self._family.instructions if self._family else None) or "system"
         if role == "developer" and not self._quirks.developer_role:
             role = "system"
-        self._out.append({"role": role, **self._name(message, index), "content": _simple(parts)})
+        return {"role": role, **_name(placed.message), "content": _simple(parts)}
 
-    def _user(self, message: Message, index: int) -> dict[str, Any]:
+    def _user(self, placed: Placed) -> dict[str, Any]:
+        message = placed.message
+        if isinstance(message.content, str) and not message.cache:
+            return {"role": "user", **_name(message), "content": message.content}
         fields: dict[str, Any] = {}
         parts: list[dict[str, Any]] = []
-        for number, part in enumerate(message.parts):
-            path = f"messages[{index}].content[{number}]"
+        for position, part in enumerate(message.parts):
             if isinstance(part, OpaquePart):
-                self._put_opaque(part, parts, fields, index)
-            elif isinstance(part, ThinkingPart):
-                self._drop_thinking(index)
+                self._put_opaque(part, parts, fields, placed.index)
             else:
-                parts.extend(self._content(part, path, index))
+                parts.extend(self._content(part, placed, position))
         self._mark_last(parts, message.cache)
-        return {
-            "role": "user", **self._name(message, index), "content": _simple(parts), **fields
-        }  # fmt: skip
+        return {"role": "user", **_name(message), "content": _simple(parts), **fields}
 
-    def _assistant(self, message: Message, index: int) -> dict[str, Any]:
+    def _assistant(self, placed: Placed) -> dict[str, Any]:
+        message = placed.message
         fields: dict[str, Any] = {}
         parts: list[dict[str, Any]] = []
         thinking: list[str] = []
-        details = any(self._is_details(part) for part in message.parts)
-        for number, part in enumerate(message.parts):
-            match part:
-                case TextPart():
-                    parts.extend(self._content(part, "", index))
-                case ThinkingPart() if self._goes_back(part):
-                    if self._quirks.replay_reasoning == "parts":
-                        parts.append(_thinking_part(part.text))
-                    elif not details:  # the signed details say the same
-                        thinking.append(part.text)
-                case ThinkingPart():
-                    if not (details and part.provider in (None, self._provider)):
-                        self._drop_thinking(index)
-                case OpaquePart():
-                    self._put_opaque(part, parts, fields, index)
-                case _:
-                    self._notes.refuse(
-                        f"messages[{index}].content[{number}]", type(part).__name__,
-                        "an assistant's message holds no images and documents",
-                        "Put it into a user message",
-                    )  # fmt: skip
+        details = any(
+            isinstance(part, OpaquePart) and part.kind == "reasoning_details"
+            for part in message.parts
+        )
+        for position, part in enumerate(message.parts):
+            if isinstance(part, OpaquePart):
+                self._put_opaque(part, parts, fields, placed.index)
+            elif not isinstance(part, ThinkingPart):
+                parts.extend(self._content(part, placed, position))
+            elif part.text and self._quirks.replay_reasoning == "parts":
+                parts.append(_thinking_part(part.text))
+            elif part.text and not details:  # the signed details say the same
+                thinking.append(part.text)
         if thinking and self._quirks.replay_reasoning:
             fields[self._quirks.replay_reasoning] = "".join(thinking)
         self._mark_last(parts, message.cache)
-        return self._assistant_body(message, index, parts, fields)
+        return self._assistant_body(message, parts, fields)
 
     def _assistant_body(
-        self, message: Message, index: int, parts: list[dict[str, Any]], fields: dict[str, Any]
+        self, message: Message, parts: list[dict[str, Any]], fields: dict[str, Any]
     ) -> dict[str, Any]:
-        body: dict[str, Any] = {"role": "assistant", **self._name(message, index)}
-        if message.refusal and not self._quirks.refusal_field:
-            parts = [*parts, {"type": "text", "text": message.refusal}]
+        body: dict[str, Any] = {"role": "assistant", **_name(message)}
         joined = _joined(parts)
         empty_is_null = bool(message.tool_calls or message.refusal or "audio" in fields)
         body["content"] = joined
         if not joined and empty_is_null and not self._quirks.empty_content:
             body["content"] = None
-        if message.refusal and self._quirks.refusal_field:
+        if message.refusal:
             body["refusal"] = message.refusal
         if message.tool_calls:
-            body["tool_calls"] = [self._call(call, index) for call in message.tool_calls]
+            body["tool_calls"] = [_call(call) for call in message.tool_calls]
         return {**body, **fields}
 
-    def _tool(self, message: Message, index: int) -> dict[str, Any]:
-        if not message.tool_call_id:
-            raise InvalidRequestError(
-                "a tool's message must name the call that it answers",
-                field=f"messages[{index}].tool_call_id",
-                remedy="Set it to the id of the ToolCall",
-            )
+    def _tool(self, placed: Placed) -> dict[str, Any]:
+        message = placed.message
+        body = {"role": "tool", "tool_call_id": message.tool_call_id}
+        if isinstance(message.content, str) and not message.cache:
+            return {**body, "content": message.content}
         texts: list[TextPart] = []
-        shown: list[dict[str, Any]] = []
-        for number, part in enumerate(message.parts):
-            path = f"messages[{index}].content[{number}]"
+        for position, part in enumerate(message.parts):
             if isinstance(part, TextPart):
                 texts.append(part)
-            elif isinstance(part, ImagePart | DocumentPart | MediaPart):
-                shown.extend(self._content(part, path, index))
             else:
                 self._notes.warn(
-                    "foreign_part", "left out: a tool's message holds only text", index=index
-                )
-        if shown:
-            self._move(message, index, shown)
-        text = "\n".join(part.text for part in texts)
-        body = {"role": "tool", "tool_call_id": self._ids[message.tool_call_id]}
-        content: Any = text or ("See the next user message." if shown else "")
+                    "foreign_part", "left out: a tool's message holds only text",
+                    index=placed.index, part=placed.place(position), action="left_out",
+                )  # fmt: skip
+        content: Any = "\n".join(part.text for part in texts)
         if message.cache or any(part.cache for part in texts):
             marked = [{"type": "text", "text": content}]
             self._mark_last(marked, message.cache or texts[-1].cache or CacheControl())
@@ -196,36 +149,38 @@ class _Writer:
 
     # --- what a message is made of ---
 
-    def _text_parts(self, message: Message, index: int) -> list[dict[str, Any]]:
+    def _text_parts(self, placed: Placed) -> list[dict[str, Any]]:
         """The parts of a message that can hold only text."""
         parts: list[dict[str, Any]] = []
-        for number, part in enumerate(message.parts):
+        for position, part in enumerate(placed.message.parts):
             if not isinstance(part, TextPart):
                 self._notes.refuse(
-                    f"messages[{index}].content[{number}]",
+                    placed.path(position),
                     type(part).__name__,
-                    f"a {message.role} message holds only text",
+                    f"a {placed.message.role} message holds only text",
                     "Put it into a user message",
                 )
-            parts.extend(self._content(part, "", index))
-        self._mark_last(parts, message.cache)
+            parts.extend(self._content(part, placed, position))
+        self._mark_last(parts, placed.message.cache)
         return parts
 
-    def _content(self, part: Part, path: str, index: int) -> list[dict[str, Any]]:
+    def _content(self, part: Part, placed: Placed, position: int) -> list[dict[str, Any]]:
         """A part of text, image or document as the wire's parts."""
+        index = placed.index
         match part:
             case TextPart():
                 if part.citations:
                     self._notes.warn(
-                        "citations", "left out citations: the wire has none", index=index
-                    )
+                        "citations", "left out citations: the wire has none", index=index,
+                        part=placed.place(position), action="left_out",
+                    )  # fmt: skip
                 parts: list[dict[str, Any]] = [{"type": "text", "text": part.text}]
             case ImagePart():
-                parts = [self._image(part, path)]
+                parts = [self._image(part, placed.path(position))]
             case DocumentPart():
-                parts = self._document(part, path, index)
+                parts = self._document(part, placed.path(position), index)
             case MediaPart():
-                parts = [self._audio(part, path)]
+                parts = [self._audio(part, placed.path(position))]
             case _:
                 return []
         self._mark_last(parts, part.cache)
@@ -321,20 +276,6 @@ class _Writer:
         self._notes.warn("document_as_text", "the document was sent as text", index=index)
         return {"type": "text", "text": f"# {part.name}\n\n{text}" if part.name else text}
 
-    def _call(self, call: ToolCall, index: int) -> dict[str, Any]:
-        fields = call.fields or {}
-        if fields and call.provider != self._provider:
-            self._notes.warn(
-                "foreign_part", f"left out what {call.provider} attached to a call", index=index
-            )
-            fields = {}
-        entry: dict[str, Any] = {"id": self._ids[call.id], "type": "function"}
-        if fields.get("type") == "custom":
-            entry["custom"] = {"name": call.name, "input": call.arguments}
-        else:
-            entry["function"] = {"name": call.name, "arguments": call.arguments or "{}"}
-        return {**entry, **fields}
-
     def _put_opaque(
         self,
         part: OpaquePart,
@@ -343,70 +284,17 @@ class _Writer:
         index: int,
     ) -> None:
         """A block of this provider's own, in the content or beside it, as it came."""
-        if part.provider != self._provider or part.kind in _IN_PLACE:
+        if part.kind in _IN_PLACE:
             self._notes.warn(
-                "foreign_part", f"left out {part.provider}'s own {part.kind}", index=index
-            )
+                "foreign_part", f"left out {part.provider}'s own {part.kind}", index=index,
+                action="left_out",
+            )  # fmt: skip
         elif isinstance(part.data, dict) and part.data.get("type") == part.kind:
             parts.append(part.data)
         elif part.kind == "audio" and isinstance(part.data, dict):
             fields["audio"] = {"id": part.data.get("id")}  # the wire takes it by id only
         else:
             fields[part.kind] = part.data
-
-    def _is_details(self, part: Part) -> bool:
-        return (
-            isinstance(part, OpaquePart)
-            and part.provider == self._provider
-            and part.kind == "reasoning_details"
-        )
-
-    def _goes_back(self, part: ThinkingPart) -> bool:
-        return (
-            self._quirks.replay_reasoning is not None
-            and part.provider in (None, self._provider)
-            and bool(part.text)
-        )
-
-    def _drop_thinking(self, index: int) -> None:
-        self._notes.warn(
-            "foreign_thinking", "left out thinking: this host does not take it back", index=index
-        )
-
-    def _name(self, message: Message, index: int) -> dict[str, str]:
-        if not message.name:
-            return {}
-        if self._quirks.names:
-            return {"name": message.name}
-        self._notes.warn("name", "left out the participant's name", index=index, field="name")
-        return {}
-
-    # --- across messages ---
-
-    def _move(self, message: Message, index: int, shown: list[dict[str, Any]]) -> None:
-        """Images cannot stand in a tool's message; they follow all results of the turn."""
-        self._notes.warn(
-            "tool_media",
-            "images and documents of a tool's result were moved into a user message",
-            index=index,
-        )
-        what = message.name or self._ids[message.tool_call_id or ""]
-        self._shown += [{"type": "text", "text": f"From the result of {what}:"}, *shown]
-
-    def _show(self) -> None:
-        if self._shown:
-            self._out.append({"role": "user", "content": self._shown})
-            self._shown = []
-
-    def _prefix(self, text: str) -> None:
-        """Put instructions before the first user message."""
-        first = next((message for message in self._out if message["role"] == "user"), None)
-        if first is None:
-            self._out.insert(0, {"role": "user", "content": text})
-        elif isinstance(first["content"], str):
-            first["content"] = f"{text}\n\n{first['content']}"
-        else:
-            first["content"] = [{"type": "text", "text": text}, *first["content"]]
 
     def _mark_last(self, parts: list[dict[str, Any]], cache: CacheControl | None) -> None:
         """Put a cache mark on the last part, where the host has marks; else caching is automatic."""
@@ -452,28 +340,15 @@ def _data_url(media_type: str, data: bytes) -> str:
     return f"data:{media_type};base64,{base64.b64encode(data).decode()}"
 
 
-def _fit_ids(messages: list[Message], quirks: Quirks) -> dict[str, str]:
-    """Every tool call's id to one that the host takes; legal ones stay.
+def _name(message: Message) -> dict[str, str]:
+    return {"name": message.name} if message.name else {}
 
-    A made id depends on the old one alone, so call and result agree over any number of requests.
-    """
-    ids = [call.id for message in messages for call in message.tool_calls]
-    ids += [message.tool_call_id for message in messages if message.tool_call_id]
-    length = quirks.tool_id_length
-    if length is None:
-        return {id_: id_ for id_ in ids}
-    count = f"{{{length}}}" if quirks.tool_id_exact else f"{{1,{length}}}"
-    legal = re.compile(("[a-zA-Z0-9]" if quirks.tool_id_exact else "[a-zA-Z0-9_-]") + count)
-    fitted = {id_: id_ for id_ in ids if legal.fullmatch(id_)}
-    taken = set(fitted)
-    for id_ in dict.fromkeys(ids):
-        if id_ in fitted:
-            continue
-        made, salt = "", 0
-        while not made or made in taken:
-            digest = hashlib.blake2s(msgspec.json.encode([id_, salt])).hexdigest()
-            made = digest[:length] if quirks.tool_id_exact else f"call_{digest[:24]}"
-            salt += 1
-        fitted[id_] = made
-        taken.add(made)
-    return fitted
+
+def _call(call: ToolCall) -> dict[str, Any]:
+    fields = call.fields or {}
+    entry: dict[str, Any] = {"id": call.id, "type": "function"}
+    if fields.get("type") == "custom":
+        entry["custom"] = {"name": call.name, "input": call.arguments}
+    else:
+        entry["function"] = {"name": call.name, "arguments": call.arguments or "{}"}
+    return {**entry, **fields}

@@ -1,0 +1,49 @@
+"""What the wire takes of a conversation.
+
+Source: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Message.html
+"""
+
+import re
+from functools import lru_cache
+
+from aisopod.codecs.anthropic_messages import families as anthropic
+from aisopod.codecs.bedrock_converse.families import bare_name, family_of
+from aisopod.normalise.limits import Limits, Words
+from aisopod.normalise.target import Target
+from aisopod.types import DocumentPart, ImagePart, MediaPart
+
+__all__ = ["limits"]
+
+_NAMES = Words(re.compile(r"[a-zA-Z0-9_-]{1,64}"), 64)
+
+
+def limits(target: Target) -> Limits:
+    """What the wire takes, for one model."""
+    return _of(target.model)
+
+
+@lru_cache(maxsize=256)
+def _of(model: str) -> Limits:
+    family = family_of(model)
+    return Limits(
+        tool_ids=Words(family.tool_id, family.tool_id_length),
+        tool_names=_NAMES,
+        results_required=True,
+        result_errors=family.result_status,
+        result_media=frozenset({ImagePart, DocumentPart, MediaPart}),
+        assistant_media=frozenset(),
+        blank_texts="visible",
+        system="top" if family.system else "user",
+        user_first=True,
+        prefill=family.claude is None or family.claude.prefill,
+        trailing_space=False,
+        thinking="signed",
+        redacted=True,
+        lineage=_lineage,
+    )
+
+
+def _lineage(model: str) -> str:
+    """Claude's lines; of others, the vendor's: such as `amazon`."""
+    name = bare_name(model)
+    return anthropic.lineage(name) if "claude" in name else name.partition(".")[0]

@@ -1,0 +1,55 @@
+"""What a host, with one of its models, takes of a conversation.
+
+Source: https://platform.openai.com/docs/api-reference/chat/create#chat-create-messages
+"""
+
+import re
+from functools import lru_cache
+
+from aisopod.codecs.openai_chat.families import find_family
+from aisopod.codecs.openai_chat.quirks import Quirks
+from aisopod.normalise.limits import Limits, Words
+from aisopod.normalise.target import Target
+
+__all__ = ["limits"]
+
+_PLAIN = Quirks()
+_NAMES = Words(re.compile(r"[a-zA-Z0-9_-]{1,64}"), 64)
+
+
+def limits(target: Target) -> Limits:
+    """What the host takes, for one model."""
+    return _of(target.quirks if isinstance(target.quirks, Quirks) else _PLAIN, target.model)
+
+
+@lru_cache(maxsize=256)
+def _of(quirks: Quirks, model: str) -> Limits:
+    family = find_family(model) if quirks.openai_models else None
+    return Limits(
+        tool_ids=_ids(quirks),
+        tool_names=_NAMES if quirks.openai_models else None,
+        results_required=True,
+        result_errors=False,
+        result_media=frozenset(),
+        assistant_media=frozenset(),
+        system="user" if family and family.instructions is None else "anywhere",
+        refusals=quirks.refusal_field,
+        names=quirks.names,
+        thinking="any" if quirks.replay_reasoning else "none",
+        thinking_beside="reasoning_details",
+        signed_fields=frozenset({"extra_content"}),
+        lineage=_vendor,
+    )
+
+
+def _ids(quirks: Quirks) -> Words | None:
+    length = quirks.tool_id_length
+    if length is None:
+        return None
+    pattern = f"[a-zA-Z0-9]{{{length}}}" if quirks.tool_id_exact else f"[a-zA-Z0-9_-]{{1,{length}}}"
+    return Words(re.compile(pattern), length)
+
+
+def _vendor(model: str) -> str:
+    """Where a host serves several vendors' models, they are named `vendor/model`."""
+    return model.partition("/")[0] if "/" in model else ""

@@ -1,0 +1,75 @@
+"""What a wire takes of a conversation, as data."""
+
+import re
+from collections.abc import Callable
+from typing import Literal
+
+import msgspec
+
+from aisopod.types import DocumentPart, ImagePart, MediaPart
+
+__all__ = ["Limits", "Words"]
+
+Media = type[ImagePart] | type[DocumentPart] | type[MediaPart]
+
+
+class Words(msgspec.Struct, frozen=True):
+    """What a wire takes as an id or a name.
+
+    Attributes:
+        legal: the pattern of a whole one.
+        length: how long one may be, in characters; made ones of less than 16 are all digest.
+    """
+
+    legal: re.Pattern[str]
+    length: int
+
+
+def _same(model: str) -> str:
+    return model
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """What a wire takes, with one model on one host. The defaults take everything.
+
+    Attributes:
+        tool_ids: what ids of calls may be; None takes any.
+        tool_names: what names of tools may be; None takes any.
+        results_required: whether it refuses a call without a result.
+        result_errors: whether a result has a field that says that the call failed.
+        result_media: what a result may hold beside text.
+        assistant_media: what an assistant's message may hold beside text.
+        blank_texts: texts that it refuses: `empty` ones, or all without a `visible` character.
+        system: where system messages may stand: `anywhere`, only at the `top`, or nowhere, so
+            that they go to the `user`.
+        user_first: whether the first turn must be the user's.
+        prefill: whether the last message may be the assistant's, to be continued.
+        trailing_space: whether a text that is to be continued may end in white space.
+        refusals: whether an assistant's message has a field for a refusal.
+        names: whether messages have a field for a participant's name.
+        thinking: whose thinking it takes back: its own if it is `signed`, all its `own`, also
+            what nobody signed for (`any`), or `none`.
+        redacted: whether thinking may be an encrypted block.
+        thinking_beside: kind of the OpaquePart that says the same as thinking beside it.
+        signed_fields: fields of calls that only the family of models that signed them reads.
+        lineage: the family of a model: signed thinking is good for that alone.
+    """
+
+    tool_ids: Words | None = None
+    tool_names: Words | None = None
+    results_required: bool = False
+    result_errors: bool = True
+    result_media: frozenset[Media] = frozenset({ImagePart, DocumentPart, MediaPart})
+    assistant_media: frozenset[Media] = frozenset({ImagePart, DocumentPart, MediaPart})
+    blank_texts: Literal["taken", "empty", "visible"] = "taken"
+    system: Literal["anywhere", "top", "user"] = "anywhere"
+    user_first: bool = False
+    prefill: bool = True
+    trailing_space: bool = True
+    refusals: bool = False
+    names: bool = False
+    thinking: Literal["signed", "own", "any", "none"] = "own"
+    redacted: bool = False
+    thinking_beside: str | None = None
+    signed_fields: frozenset[str] = frozenset()
+    lineage: Callable[[str], str] = _same

@@ -1,0 +1,296 @@
+"""Order and shape of a conversation: who speaks where, and no message without content."""
+
+import msgspec
+
+from aisopod.errors import InvalidRequestError
+from aisopod.normalise.limits import Limits
+from aisopod.normalise.notes import Notes
+from aisopod.normalise.placed import Placed, changed, with_parts
+from aisopod.types import (
+    DocumentPart,
+    ImagePart,
+    MediaPart,
+    Message,
+    OpaquePart,
+    Part,
+    TextPart,
+)
+
+__all__ = [
+    "BEGINNING",
+    "begin_with_user",
+    "check_prefill",
+    "check_some_turn",
+    "drop_blank",
+    "place_system",
+    "tell_names",
+    "tell_refusals",
+]
+
+BEGINNING = "(The conversation begins with the assistant.)"
+"""What the user says where a wire wants the user to begin, and somebody else does."""
+
+_MEDIA = (ImagePart, DocumentPart, MediaPart)
+
+
+def place_system(turns: list[Placed], limits: Limits, notes: Notes) -> list[Placed]:
+    """System messages where the wire takes them.
+
+    Why: Anthropic's older models, Gemini and Bedrock know one system prompt before all turns, and
+    Gemma, Titan and o1-mini none at all. One in mid-conversation goes to the top, or, with
+    `late_system = "user"`, stays where it is as marked text of the user.
+
+    Sources: https://docs.anthropic.com/en/docs/build-with-claude/prompt-engineering/system-prompts,
+    https://ai.google.dev/gemini-api/docs/text-generation#system-instructions,
+    https://docs.aws.amazon.com/bedrock/latest/userguide/conversation-inference-supported-models-features.html
+
+    Raises:
+        UnsupportedFeatureError: a system message holds more than text.
+    """
+    if not any(placed.message.role == "system" for placed in turns):
+        return turns
+    for placed in turns:
+        if placed.message.role == "system":
+            _check_system(placed, notes)
+    if limits.system == "anywhere":
+        return turns
+    if limits.system == "user":
+        return _as_users(turns, notes)
+    return _at_top(turns, notes)
+
+
+def _check_system(placed: Placed, notes: Notes) -> None:
+    for position, part in enumerate(placed.message.parts):
+        if isinstance(part, _MEDIA):
+            notes.refuse(
+                placed.path(position),
+                type(part).__name__,
+                "a system message takes text only",
+                "Put it into a user message",
+            )
+
+
+def _at_top(turns: list[Placed], notes: Notes) -> list[Placed]:
+    top: list[Placed] = []
+    rest: list[Placed] = []
+    for placed in turns:
+        if placed.message.role != "system":
+            rest.append(placed)
+        elif not rest:
+            top.append(placed)
+        elif notes.target.normalise.late_system == "user":
+            rest.append(_marked(placed, notes))
+        else:
+            top.append(placed)
+            notes.warn(
+                "system_hoisted",
+                "a system message in mid-conversation was moved to the top",
+                index=placed.index,
+                action="moved",
+            )
+    return [*top, *rest]
+
+
+def _marked(placed: Placed, notes: Notes) -> Placed:
+    notes.warn(
+        "system_as_user",
+        "a system message in mid-conversation was sent as marked text of the user",
+        index=placed.index,
+        action="changed",
+    )
+    text = f"<system>\n{placed.message.text}\n</system>"
+    return changed(placed, role="user", content=text, name=None)
+
+
+def _as_users(turns: list[Placed], notes: Notes) -> list[Placed]:
+    told: list[Placed] = []
+    for placed in turns:
+        if placed.message.role == "system":
+            notes.warn(
+                "system_as_user",
+                "the model takes no instructions: they were sent as the user's words",
+                index=placed.index,
+                action="changed",
+            )
+            placed = changed(placed, role="user", name=None)  # noqa: PLW2901 - the same, of the user
+        told.append(placed)
+    return told
+
+
+def tell_refusals(turns: list[Placed], limits: Limits, notes: Notes) -> list[Placed]:
+    """The words of a refusal as text, where the wire has no field for them.
+
+    Why: only OpenAI has one; without the words the model does not know that it declined. On the
+    other wires they are the provider's remark about its answer, which goes back as it came.
+
+    Source: https://platform.openai.com/docs/api-reference/chat/create#chat-create-messages
+    """
+    if limits.refusals or not any(placed.message.refusal for placed in turns):
+        return turns
+    told: list[Placed] = []
+    for placed in turns:
+        message = placed.message
+        own = message.provider == notes.target.provider
+        if not message.refusal or own:
+            told.append(changed(placed, refusal=None) if message.refusal else placed)
+        elif not message.content:
+            said = msgspec.structs.replace(message, content=message.refusal, refusal=None)
+            told.append(Placed(placed.index, said))
+        else:
+            old = message.parts
+            said = msgspec.structs.replace(
+                message, content=[*old, TextPart(text=message.refusal)], refusal=None
+            )
+            places = [placed.place(position) for position in range(len(old))]
+            told.append(Placed(placed.index, said, (*places, places[-1])))
+            notes.warn(
+                "refusal_as_text", "the refusal was sent as text: there is no field for it",
+                index=placed.index,
+            )  # fmt: skip
+    return told
+
+
+def tell_names(turns: list[Placed], limits: Limits, notes: Notes) -> list[Placed]:
+    """A participant's name is left out where the wire has no field for it.
+
+    Why: only OpenAI's wire and some that follow it have one; as text it would be said by whom it
+    names.
+
+    Source: https://platform.openai.com/docs/api-reference/chat/create#chat-create-messages
+    """
+    if limits.names or not any(placed.message.name for placed in turns):
+        return turns
+    told: list[Placed] = []
+    for placed in turns:
+        if placed.message.name and placed.message.role != "tool":
+            notes.warn(
+                "name", "left out the participant's name", index=placed.index, field="name",
+                action="left_out",
+            )  # fmt: skip
+            placed = changed(placed, name=None)  # noqa: PLW2901 - the same without its name
+        told.append(placed)
+    return told
+
+
+def drop_blank(turns: list[Placed], limits: Limits, notes: Notes) -> list[Placed]:
+    """Texts that show nothing, and messages of which nothing is left, are left out.
+
+    Why: Anthropic and Bedrock refuse texts without a visible character, Gemini empty ones. An
+    empty text that bears a signature is none of these.
+
+    Sources: https://docs.anthropic.com/en/api/errors,
+    https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ContentBlock.html
+    """
+    if limits.blank_texts == "taken":
+        return turns
+    strict = limits.blank_texts == "visible"
+    kept: list[Placed] = []
+    for placed in turns:
+        message = placed.message
+        content = message.content
+        if isinstance(content, str):
+            blank = not content or (strict and not content.strip())
+            if blank and content and message.role != "tool":
+                placed = changed(placed, content="")  # noqa: PLW2901 - the same without blanks
+        else:
+            shown = [pair for pair in enumerate(content) if not _is_blank(pair[1], strict)]
+            if len(shown) < len(content):
+                placed = with_parts(placed, shown)  # noqa: PLW2901 - the same without blanks
+            blank = not shown
+        if blank and not message.tool_calls and message.role != "tool":
+            notes.warn(
+                "empty_message", "a message without content was left out", index=placed.index,
+                action="left_out",
+            )  # fmt: skip
+            continue
+        kept.append(placed)
+    return kept
+
+
+def _is_blank(part: Part, strict: bool) -> bool:  # noqa: FBT001 - of the wire, see above
+    if not isinstance(part, TextPart) or part.signature:
+        return False
+    return not part.text or (strict and not part.text.strip())
+
+
+def begin_with_user(turns: list[Placed], limits: Limits, notes: Notes) -> list[Placed]:
+    """The user begins, where the wire wants that.
+
+    Why: Bedrock refuses a conversation that the assistant begins, and Gemini a call that does not
+    follow the user.
+
+    Sources: https://docs.aws.amazon.com/bedrock/latest/userguide/conversation-inference-call.html,
+    https://ai.google.dev/gemini-api/docs/function-calling
+    """
+    if not limits.user_first:
+        return turns
+    for place, placed in enumerate(turns):
+        if placed.message.role == "system":
+            continue
+        if placed.message.role == "user":
+            return turns
+        notes.warn(
+            "user_first",
+            "a message of the user was put before the assistant's: the wire wants the user to begin",
+            index=placed.index,
+            action="added",
+        )
+        made = Placed(placed.index, Message(role="user", content=BEGINNING))
+        return [*turns[:place], made, *turns[place:]]
+    return turns
+
+
+def check_some_turn(turns: list[Placed], limits: Limits) -> None:
+    """See that something is left to answer, where the system prompt is no turn.
+
+    Raises:
+        InvalidRequestError: there is none.
+    """
+    if limits.system == "anywhere":
+        return
+    if all(placed.message.role == "system" for placed in turns):
+        raise InvalidRequestError(
+            "there is nothing to answer: this wire wants a turn with content beside the system's",
+            field="messages",
+            remedy="Add a user message with text",
+        )
+
+
+def check_prefill(turns: list[Placed], limits: Limits, notes: Notes) -> list[Placed]:
+    """A last text of the assistant's, which is to be continued, as the wire takes it.
+
+    Why: Claude refuses one that ends in white space, and from 4.6 on any. A turn that paused ends
+    in a block of the provider's own: it goes back as it is.
+
+    Sources: https://docs.anthropic.com/en/docs/build-with-claude/prompt-engineering/prefill-claudes-response,
+    https://platform.claude.com/docs/en/about-claude/models/whats-new-claude-4-6#prefill-removal
+
+    Raises:
+        UnsupportedFeatureError: the model continues nothing.
+    """
+    if not turns or turns[-1].message.role != "assistant" or turns[-1].message.tool_calls:
+        return turns
+    last = turns[-1]
+    parts = last.message.parts
+    if not parts or any(isinstance(part, OpaquePart) for part in parts):
+        return turns
+    if not limits.prefill:
+        notes.refuse(
+            f"messages[{last.index}]",
+            "assistant",
+            "the model does not continue a message of the assistant's",
+            "Add a user message after it, such as one that asks to go on",
+        )
+    end = parts[-1]
+    if limits.trailing_space or not isinstance(end, TextPart) or end.text == end.text.rstrip():
+        return turns
+    notes.warn(
+        "trailing_space",
+        "white space at the end of the prefill was removed",
+        index=last.index,
+        action="changed",
+    )
+    if isinstance(last.message.content, str):
+        return [*turns[:-1], changed(last, content=end.text.rstrip())]
+    trimmed = msgspec.structs.replace(end, text=end.text.rstrip())
+    return [*turns[:-1], changed(last, content=[*parts[:-1], trimmed])]

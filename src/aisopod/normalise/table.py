@@ -1,0 +1,73 @@
+"""Every warning of this room, as data: what docs/normalisation.md shows."""
+
+import msgspec
+
+__all__ = ["TABLE", "Described"]
+
+_ANTHROPIC = "https://docs.anthropic.com/en/api/messages"
+_OPENAI = "https://platform.openai.com/docs/api-reference/chat/create"
+_GEMINI = "https://ai.google.dev/gemini-api/docs/thought-signatures"
+
+
+class Described(msgspec.Struct, frozen=True):
+    """One rule.
+
+    Attributes:
+        id: the `rule` of its warnings; empty where nothing is lost, so nothing is told.
+        where: the wires on which it applies.
+        when: what it finds.
+        does: what it does.
+        source: where the wire's rule is written.
+    """
+
+    id: str
+    where: str
+    when: str
+    does: str
+    source: str
+
+
+TABLE: tuple[Described, ...] = (
+    Described("", "all", "a result that does not stand right behind its call",
+              "put there, in the calls' order", _ANTHROPIC),
+    Described("missing_result", "all but Ollama", "a call without a result",
+              "a failed result `(no result)` is added", _ANTHROPIC),
+    Described("orphan_result", "all", "a result without a call in its turn: unknown, late, or a second one",
+              'sent as text of the user; refused with `on_orphan_result = "error"`', _OPENAI),
+    Described("", "all", "an id that the wire does not take, or that came before",
+              "another one, made of the old one alone", _ANTHROPIC),
+    Described("", "Anthropic, Bedrock, Gemini, OpenAI", "a tool's name that the wire does not take",
+              "another one; the answer's calls have the tool's own", _OPENAI),
+    Described("foreign_thinking", "all", "thinking of another provider or model family",
+              'left out; marked text with `foreign_thinking = "text"`', _GEMINI),
+    Described("unsigned_thinking", "Anthropic, Bedrock", "thinking whose signature never came",
+              "left out", _ANTHROPIC),
+    Described("misplaced_thinking", "all", "thinking outside an assistant's message", "left out", _ANTHROPIC),
+    Described("foreign_part", "all", "another provider's own block", "left out", _ANTHROPIC),
+    Described("foreign_citations", "all", "citations in another provider's form",
+              "left out; the text stays", _ANTHROPIC),
+    Described("foreign_fields", "all", "what another provider attached to a call", "left out", _GEMINI),
+    Described("repaired_arguments", "all", "arguments that are no JSON, and `repair_json = true`",
+              "closed where they were cut", _OPENAI),
+    Described("", "OpenAI, Ollama, Writer on Bedrock", "a result that says that the call failed",
+              "its text begins with `Error: `", _OPENAI),
+    Described("refusal_as_text", "all but OpenAI", "a refusal beside other content",
+              "its words are added as text", _OPENAI),
+    Described("name", "all but OpenAI and some compatible hosts", "a participant's name", "left out", _OPENAI),
+    Described("tool_media", "OpenAI, Anthropic (sound and film)", "an image or a document in a result",
+              "moved into a message of the user behind the turn's results", _OPENAI),
+    Described("assistant_media", "OpenAI, Anthropic, Bedrock", "an image in the assistant's message",
+              "moved into a message of the user behind the turn's results", _ANTHROPIC),
+    Described("system_hoisted", "Anthropic, Bedrock, Gemini", "a system message in mid-conversation",
+              "moved to the top", _ANTHROPIC),
+    Described("system_as_user", 'Gemma, Titan, o1-mini; the former with `late_system = "user"`',
+              "a system message where there is no place for it", "sent as the user's words", _ANTHROPIC),
+    Described("empty_message", "Anthropic, Bedrock, Gemini", "a message that shows nothing", "left out", _ANTHROPIC),
+    Described("user_first", "Bedrock, Gemini", "a conversation that the assistant begins",
+              "a message of the user is put before it",
+              "https://docs.aws.amazon.com/bedrock/latest/userguide/conversation-inference-call.html"),
+    Described("trailing_space", "Anthropic, Bedrock", "a prefill that ends in white space", "trimmed", _ANTHROPIC),
+    Described("", "Claude from 4.6 on", "a last message of the assistant's, to be continued",
+              "refused, with the remedy",
+              "https://platform.claude.com/docs/en/about-claude/models/whats-new-claude-4-6#prefill-removal"),
+)  # fmt: skip

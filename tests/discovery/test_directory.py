@@ -1,0 +1,120 @@
+"""What a client knows of models: the user's word, the server's, the catalogue's, in that order."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from aisopod import (
+    AsyncClient,
+    CatalogueConfig,
+    Config,
+    ModelConfig,
+    ModelInfo,
+    PriceConfig,
+    ProviderConfig,
+    Secret,
+)
+from aisopod.discovery.directory import live_facts
+from aisopod.simulator import Simulator
+from aisopod.types import TokenUsage
+
+
+@pytest.fixture
+async def simulator() -> AsyncIterator[Simulator]:
+    async with Simulator() as running:
+        yield running
+
+
+def client(simulator: Simulator, **settings: Any) -> AsyncClient:
+    providers = {
+        name: ProviderConfig(base_url=simulator.url_for(name), api_key=Secret("sk-0123456789"))
+        for name in ("anthropic", "openai")
+    }
+    return AsyncClient(Config(providers=providers, state="memory", **settings))
+
+
+def test_a_deployment_is_the_model_that_stands_behind_it(simulator: Simulator) -> None:
+    asking = client(simulator, models={"azure/ours": ModelConfig(like="openai/gpt-4o")})
+    ours, theirs = asking.model("azure/ours"), asking.model("openai/gpt-4o")
+    assert theirs.context_window == 128_000
+    assert (ours.context_window, ours.price, ours.tools) == (128_000, theirs.price, True)
+    assert (ours.provider, ours.id) == ("azure", "ours")
+
+
+def test_the_user_has_the_last_word_field_by_field(simulator: Simulator) -> None:
+    told = ModelConfig(context_window=7, price=PriceConfig(input=0.1, output=1), input=["text"])
+    mine = client(simulator, models={"openai/gpt-4o": told}).model("openai/gpt-4o")
+    assert mine.context_window == 7
+    assert mine.price is not None
+    assert mine.price.input == Decimal("0.1")
+    assert set(mine.input_modalities or ()) == {"text"}
+    assert mine.sources["context_window"].name == "user"
+    assert mine.tools is True
+    assert mine.sources["tools"].name != "user"
+
+
+def test_what_a_listing_does_not_mention_stays_unknown() -> None:
+    bare = live_facts(ModelInfo(id="m", provider="p"), "2026-11-23")
+    assert bare.sources == {}
+    told = ModelInfo(
+        id="m",
+        provider="p",
+        context_window=9,
+        capabilities=frozenset({"vision"}),
+        lacks=frozenset({"tools", "reasoning"}),
+    )
+    facts = live_facts(told, "2026-11-23")
+    assert set(facts.input_modalities or ()) == {"text", "image"}
+    assert (facts.tools, facts.reasoning, facts.context_window) == (False, "none", 9)
+    assert {source.as_of for source in facts.sources.values()} == {"2026-11-23"}
+
+
+async def test_a_stale_listing_serves_and_is_renewed_behind_it(simulator: Simulator) -> None:
+    async with client(simulator, catalogue=CatalogueConfig(ttl=0.05)) as asking:
+        first = await asking.models("openai")
+        assert {provider for provider, _ in first.names} == {"openai"}
+        await asyncio.sleep(0.1)
+        asked = len(simulator.requests)
+        again = await asking.models("openai")
+        assert again.stale == {"openai"}
+        assert again.listed_at == first.listed_at
+        for _ in range(100):
+            if asking.known_models("openai").listed_at != first.listed_at:
+                break
+            await asyncio.sleep(0.02)
+        assert asking.known_models("openai").listed_at["openai"] > first.listed_at["openai"]
+        assert len(simulator.requests) == asked + 1
+        await asyncio.sleep(0.1)
+        assert (await asking.models("openai")).stale == {"openai"}
+        for _ in range(100):
+            if len(simulator.requests) == asked + 2:
+                break
+            await asyncio.sleep(0.02)
+        assert len(simulator.requests) == asked + 2
+
+
+async def test_a_provider_that_fails_has_what_the_catalogue_knows(simulator: Simulator) -> None:
+    settings = ProviderConfig(base_url="http://127.0.0.1:9", api_key=Secret("sk-0123456789"))
+    config = Config(providers={"anthropic": settings}, state="memory")
+    async with AsyncClient(config) as asking:
+        found = await asking.models("anthropic")
+    assert found.problems.keys() == {"anthropic"}
+    assert ("anthropic", "claude-sonnet-5") in found.names
+    assert found.listed_at == {}
+
+
+async def test_costs_are_of_the_models_price(simulator: Simulator) -> None:
+    async with client(simulator) as asking:
+        answer = await asking.complete("anthropic/claude-sonnet-5", "hi")
+        price = asking.model("anthropic/claude-sonnet-5").price
+    assert price is not None
+    assert price.input is not None
+    assert price.output is not None
+    assert isinstance(answer.usage, TokenUsage)
+    expected = (
+        answer.usage.input_tokens * price.input + answer.usage.output_tokens * price.output
+    ) / 1_000_000
+    assert answer.cost == expected

@@ -1,0 +1,265 @@
+"""Each rule by an example; tests/normalise/test_properties.py has what holds of all."""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from aisopod.codecs.anthropic_messages.codec import codec as anthropic
+from aisopod.codecs.bedrock_converse.codec import codec as converse
+from aisopod.codecs.codec import Codec, Encoded
+from aisopod.codecs.gemini_generate.codec import codec as gemini
+from aisopod.codecs.ollama_chat.codec import codec as ollama
+from aisopod.codecs.openai_chat.codec import codec as openai
+from aisopod.errors import InvalidRequestError, UnsupportedFeatureError
+from aisopod.normalise.arguments import repaired
+from aisopod.normalise.target import NormaliseConfig, Target
+from aisopod.providers.compatible.hosts import HOSTS
+from aisopod.types import (
+    ChatCompletionRequest,
+    ImagePart,
+    Message,
+    Part,
+    TextPart,
+    ThinkingPart,
+    Tool,
+    ToolCall,
+    ToolChoice,
+)
+
+SONNET = "claude-sonnet-4-5"
+HI = Message(role="user", content="hi")
+PNG = b"\x89PNG\r\n\x1a\nrest"
+
+
+def call(id_: str, name: str = "f", **fields: Any) -> ToolCall:
+    return ToolCall(id=id_, name=name, **fields)
+
+
+def assistant(*calls: ToolCall, content: str | list[Part] = "", **fields: Any) -> Message:
+    return Message(role="assistant", content=content, tool_calls=list(calls), **fields)
+
+
+def result(id_: str, content: str = "done", **fields: Any) -> Message:
+    return Message(role="tool", tool_call_id=id_, content=content, **fields)
+
+
+def encode(
+    *messages: Message,
+    codec: Codec = anthropic,
+    model: str = SONNET,
+    quirks: Any = None,
+    tools: list[Tool] | None = None,
+    **config: Any,
+) -> tuple[dict[str, Any], Encoded]:
+    target = Target(provider="p", model=model, quirks=quirks, normalise=NormaliseConfig(**config))
+    request = ChatCompletionRequest(model=model, messages=list(messages), tools=tools or [])  # type: ignore[arg-type]
+    encoded = codec.encode(request, target)
+    return msgspec.json.decode(encoded.body), encoded
+
+
+def told(encoded: Encoded) -> list[tuple[str, int | None, str]]:
+    return [(each.rule, each.message_index, each.action) for each in encoded.warnings]
+
+
+def test_results_follow_their_calls_in_the_calls_order() -> None:
+    body, encoded = encode(HI, assistant(call("a"), call("b")), HI, result("b"), result("a"))
+    user = body["messages"][2]["content"]
+    assert [block.get("tool_use_id", block["type"]) for block in user] == ["a", "b", "text"]
+    assert encoded.warnings == []
+
+
+def test_a_call_without_a_result_gets_one_that_says_so() -> None:
+    body, encoded = encode(HI, assistant(call("a"), call("b")), result("b"))
+    assert body["messages"][2]["content"][0] == {
+        "type": "tool_result", "tool_use_id": "a", "content": "(no result)", "is_error": True,
+    }  # fmt: skip
+    assert told(encoded) == [("missing_result", 1, "added")]
+
+
+LOST = [
+    ("no call", [HI, result("a")], 1),
+    ("before its call", [HI, result("a"), assistant(call("a")), result("a")], 1),
+    ("twice", [HI, assistant(call("a")), result("a"), result("a", "again")], 3),
+    ("late", [HI, assistant(call("a")), result("a"), assistant(content="x"), result("a")], 4),
+]
+
+
+@pytest.mark.parametrize(("_", "messages", "place"), LOST, ids=[lost[0] for lost in LOST])
+def test_a_result_without_its_call_is_text_or_refused(
+    _: str, messages: list[Message], place: int
+) -> None:
+    body, encoded = encode(*messages)
+    assert told(encoded) == [("orphan_result", place, "changed")]
+    assert "Result of a tool call (a):" in str(body["messages"])
+    with pytest.raises(InvalidRequestError) as caught:
+        encode(*messages, on_orphan_result="error")
+    assert caught.value.field == f"messages[{place}].tool_call_id"
+    assert caught.value.remedy
+
+
+def test_ids_that_come_in_every_turn_are_told_apart() -> None:
+    body, _ = encode(HI, assistant(call("call_0")), result("call_0", "one"),
+                     assistant(call("call_0")), result("call_0", "two"))  # fmt: skip
+    first, second = (body["messages"][i]["content"][0]["id"] for i in (1, 3))
+    assert first == "call_0"
+    assert first != second
+    assert body["messages"][4]["content"][0] == {
+        "type": "tool_result", "tool_use_id": second, "content": "two",
+    }  # fmt: skip
+
+
+def test_names_that_the_wire_does_not_take_are_fitted_everywhere() -> None:
+    target = Target(provider="p", model=SONNET)
+    request = ChatCompletionRequest(
+        model=SONNET,
+        messages=[HI, assistant(call("a", "files.read")), result("a", name="files.read")],
+        tools=[Tool(name="files.read"), Tool(name="fine")],
+        tool_choice=ToolChoice(name="files.read"),
+    )
+    encoded = anthropic.encode(request, target)
+    body = msgspec.json.decode(encoded.body)
+    [made] = encoded.tool_names
+    assert encoded.tool_names == {made: "files.read"}
+    assert [tool["name"] for tool in body["tools"]] == [made, "fine"]
+    assert body["messages"][1]["content"][0]["name"] == made
+    assert body["tool_choice"] == {"type": "tool", "name": made}
+
+
+BROKEN = [
+    ('{"a": 1', '{"a": 1}'),
+    ('{"a": "x, y', '{"a": "x, y"}'),
+    ('{"a": "x\\', '{"a": "x"}'),
+    ('{"a": "x\\\\', '{"a": "x\\\\"}'),
+    ('```json\n{"a": 1,}\n```', '{"a": 1}'),
+    ('{"a": [1, {"b": "c', '{"a": [1, {"b": "c"}]}'),
+    ('{"a": 1, "b":', '{"a": 1}'),
+    ('{"a": tru', "{}"),
+    ("no JSON", None),
+]
+
+
+@pytest.mark.parametrize(("text", "wanted"), BROKEN)
+def test_arguments_are_repaired_when_that_is_asked(text: str, wanted: str | None) -> None:
+    found = repaired(text)
+    assert found == wanted if wanted is None else (found or "").replace(",}", "}") == wanted
+    plain, _ = encode(HI, assistant(call("a", arguments=text)), result("a"))
+    block = plain["messages"][1]["content"][0]
+    assert block["input"] == {"__invalid_arguments__": text}
+    fixed, encoded = encode(HI, assistant(call("a", arguments=text)), result("a"), repair_json=True)
+    if wanted is not None:
+        assert fixed["messages"][1]["content"][0]["input"] == msgspec.json.decode(wanted)
+        assert told(encoded) == [("repaired_arguments", 1, "changed")]
+
+
+def thought(**fields: Any) -> Message:
+    part = ThinkingPart(text="hm", signature="s", provider="p")
+    part = msgspec.structs.replace(part, **fields)
+    return assistant(content=[part, TextPart(text="so")], model=SONNET)
+
+
+def test_thinking_goes_back_to_its_maker_unaltered() -> None:
+    body, encoded = encode(HI, thought(), HI)
+    assert body["messages"][1]["content"][0] == {
+        "type": "thinking", "thinking": "hm", "signature": "s",
+    }  # fmt: skip
+    assert encoded.warnings == []
+
+
+@pytest.mark.parametrize(
+    ("message", "model"),
+    [(thought(provider="q"), SONNET), (thought(), "claude-opus-4-5")],
+    ids=["another provider", "another family"],
+)
+def test_foreign_thinking_is_left_out_or_marked_text(message: Message, model: str) -> None:
+    body, encoded = encode(HI, message, HI, model=model)
+    assert body["messages"][1]["content"] == [{"type": "text", "text": "so"}]
+    assert told(encoded) == [("foreign_thinking", 1, "left_out")]
+    assert encoded.warnings[0].part_index == 0
+    body, encoded = encode(HI, message, HI, model=model, foreign_thinking="text")
+    assert body["messages"][1]["content"][0]["text"] == "<thinking>\nhm\n</thinking>"
+    assert told(encoded) == [("foreign_thinking", 1, "changed")]
+
+
+def test_a_dated_name_is_of_the_same_family() -> None:
+    _, encoded = encode(HI, thought(), HI, model="claude-sonnet-4-5-20250929")
+    assert encoded.warnings == []
+
+
+def test_a_signature_of_another_generation_stays_at_home() -> None:
+    signed = call("a", provider="p", fields={"id": "a", "thoughtSignature": "s"})
+    old = assistant(signed, model="gemini-2.5-pro")
+    body, _ = encode(HI, old, result("a"), codec=gemini, model="gemini-3-pro")
+    [part] = body["contents"][1]["parts"]
+    assert part["thoughtSignature"] == "skip_thought_signature_validator"
+    assert part["functionCall"]["id"] == "a"
+    body, _ = encode(HI, old, result("a"), codec=gemini, model="gemini-2.5-flash")
+    assert body["contents"][1]["parts"][0]["thoughtSignature"] == "s"
+
+
+def test_a_late_system_message_is_hoisted_or_stays_as_text() -> None:
+    messages = [HI, assistant(content="x"), Message(role="system", content="s"), HI]
+    body, encoded = encode(*messages)
+    assert body["system"] == [{"type": "text", "text": "s"}]
+    assert told(encoded) == [("system_hoisted", 2, "moved")]
+    body, encoded = encode(*messages, late_system="user")
+    assert "system" not in body
+    assert body["messages"][2]["content"][0]["text"] == "<system>\ns\n</system>"
+    assert told(encoded) == [("system_as_user", 2, "changed")]
+
+
+@pytest.mark.parametrize("codec", [anthropic, converse])
+def test_a_prefill_is_refused_where_the_model_continues_nothing(codec: Codec) -> None:
+    prefix = "anthropic." if codec is converse else ""
+    with pytest.raises(UnsupportedFeatureError) as caught:
+        encode(HI, assistant(content="{"), codec=codec, model=f"{prefix}claude-opus-4-6")
+    assert caught.value.field == "messages[1]"
+    assert "user message" in caught.value.remedy
+    body, _ = encode(HI, assistant(content="{ "), codec=codec, model=f"{prefix}{SONNET}")
+    assert body["messages"][1]["content"][0]["text"] == "{"
+
+
+def test_a_refusal_is_told_in_words() -> None:
+    body, encoded = encode(HI, assistant(content="Well.", refusal="No."), HI)
+    assert [block["text"] for block in body["messages"][1]["content"]] == ["Well.", "No."]
+    assert told(encoded) == [("refusal_as_text", 1, "changed")]
+
+
+def test_an_image_of_the_assistant_s_goes_to_the_user_behind_the_results() -> None:
+    message = assistant(call("a"), content=[TextPart(text="see"), ImagePart(data=PNG)])
+    body, encoded = encode(HI, message, result("a"), HI, codec=openai, model="gpt-4o",
+                           quirks=HOSTS["groq"].quirks)  # fmt: skip
+    assert [each["role"] for each in body["messages"]] == [
+        "user",
+        "assistant",
+        "tool",
+        "user",
+        "user",
+    ]
+    assert body["messages"][3]["content"][0]["text"] == "From the assistant's answer:"
+    assert told(encoded) == [("assistant_media", 1, "moved")]
+    assert encoded.warnings[0].part_index == 1
+
+
+def test_a_warning_says_rule_place_and_what_happened_in_one_line() -> None:
+    _, encoded = encode(HI, thought(provider="q"), HI)
+    assert str(encoded.warnings[0]).startswith("foreign_thinking: messages[1].content[0]: ")
+
+
+def test_the_provider_s_own_remark_about_a_refusal_does_not_become_the_model_s_words() -> None:
+    body, _ = encode(HI, assistant(content="Well.", refusal="Blocked.", provider="p"), HI)
+    assert [block["text"] for block in body["messages"][1]["content"]] == ["Well."]
+    body, _ = encode(HI, assistant(refusal="No.", provider="q"), HI)
+    assert body["messages"][1]["content"] == [{"type": "text", "text": "No."}]
+
+
+def test_a_result_answers_the_last_call_of_its_id() -> None:
+    target = Target(provider="p", model="llama3")
+    request = ChatCompletionRequest(
+        model="llama3",
+        messages=[HI, assistant(call("c")), HI, assistant(call("c")), result("c")],
+    )
+    body = msgspec.json.decode(ollama.encode(request, target).body)
+    first, second = (body["messages"][i]["tool_calls"][0]["id"] for i in (1, 3))
+    assert first != second
+    assert body["messages"][4]["tool_call_id"] == second
