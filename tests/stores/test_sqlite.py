@@ -86,10 +86,9 @@ async def is_of_use(world: World, file: Path) -> None:
     """Whatever the file is: a dead key is found, passed over, and remembered meanwhile."""
     world.key("a").revoked = True
     client = world.client("a", "b", state=f"sqlite:{file}")
-    for _ in range(4):
-        response = await client.complete(OPENAI, "hi")
-        assert response.text == "fine"
-    assert [attempt.profile for attempt in response.attempts] == ["openai:b"]
+    responses = [await client.complete(OPENAI, "hi") for _ in range(4)]
+    assert [response.text for response in responses] == ["fine"] * 4
+    assert [attempt.profile for attempt in responses[-1].attempts] == ["openai:b"]
     await client.close()
 
 
@@ -304,7 +303,7 @@ async def test_an_obstacle_that_goes_away(
     world.key("a").revoked = True
     client = world.client("a", "b", state=f"sqlite:{file}")
     await client.complete(OPENAI, "hi")
-    os.rmdir(file)
+    os.rmdir(file)  # noqa: PTH106 - so is a blocking call of pathlib
     await asyncio.sleep(0.1)
     for _ in range(2):
         await client.complete(OPENAI, "hi")
@@ -314,10 +313,6 @@ async def test_an_obstacle_that_goes_away(
     assert await remembered(world, file) == "auth"
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="a running process keeps the file that was open: nobody looks whether it is still there",
-)
 async def test_a_file_that_is_removed_is_begun_anew(world: World, file: Path) -> None:
     client = world.client("a", "b", state=f"sqlite:{file}")
     await client.complete(OPENAI, "hi")

@@ -183,6 +183,10 @@ class SharedState:
         """Write what is left, and close the store."""
         end = asyncio.get_running_loop().time() + CLOSE_SECONDS
         await self.settle()
+        if self._unwritten and self._shared is not None and not self._busy:
+            # It failed a moment ago; there is no later time at which to try again.
+            self._write(trial=True)
+            await self.settle()
         self._closed = True
         writing = self._threads.get("writing")
         if writing is None:

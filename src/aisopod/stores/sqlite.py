@@ -92,7 +92,9 @@ class SqliteStore(SqliteFile):
         """Without a thread's cost, where nobody else is writing, and nothing costs more than that."""
         self._forget_parents()
         self._quick_writes += 1
-        if self._writer is None or self._quick_writes % QUICK_WRITES == 0:
+        # Not the first: what a process that ends soon has to tell is told at once.
+        due = self._quick_writes % QUICK_WRITES == 2
+        if due or self._is_removed():
             raise StoreBusyError(f"{self.name}: this is for the thread that writes")
         try:
             changed = self._applied(self._reading(), events)

@@ -20,6 +20,8 @@ log = logging.getLogger("aisopod.state")
 
 WRITE_WAIT_SECONDS = 5.0
 """Writers queue; only the thread that writes waits."""
+OPEN_WAIT_SECONDS = 0.25
+"""For those who open the file at the same moment."""
 
 # Results that say that the file is no database (any more), not that it is busy.
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
@@ -61,13 +63,15 @@ class SqliteFile:
     def _connected_reader(self) -> sqlite3.Connection:
         if not self._path.exists():
             self._make()
-        reader = self._connected(0.0)
+        reader = self._connected(OPEN_WAIT_SECONDS)
         try:
             # Whoever finds the file as it should be waits for nobody who writes.
             if _version(reader, self.migrations) < len(self.migrations):
                 self._make()
             # Moving the log into the file is for the thread that writes.
             reader.execute("PRAGMA wal_autocheckpoint = 0")
+            # From now on nobody is waited for.
+            reader.execute("PRAGMA busy_timeout = 0")
         except BaseException:
             reader.close()
             raise
@@ -79,6 +83,8 @@ class SqliteFile:
 
     def _writing(self) -> sqlite3.Connection:
         self._forget_parents()
+        if self._is_removed():
+            self._close()
         if self._writer is None:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             # Made before SQLite does, whose other files take their mode from it.
@@ -108,6 +114,10 @@ class SqliteFile:
             # The thread that may hold it is not on this side.
             self._lock = threading.Lock()
             self._forget()
+
+    def _is_removed(self) -> bool:
+        """Whether what is open is a file that nobody else will ever find."""
+        return self._writer is not None and not self._path.exists()
 
     def _turn(self) -> threading.Lock:
         """What those who write hold, one after the other."""
@@ -161,7 +171,8 @@ def _is_damage(error: sqlite3.Error) -> bool:
 
 def _migrate(connection: sqlite3.Connection, migrations: tuple[str, ...]) -> None:
     """Bring the file to this version, one process at a time."""
-    connection.execute("PRAGMA journal_mode = WAL")
+    if connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
+        connection.execute("PRAGMA journal_mode = WAL")
     if _version(connection, migrations) == len(migrations):
         return
     connection.execute("BEGIN IMMEDIATE")
