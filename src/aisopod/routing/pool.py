@@ -28,6 +28,9 @@ log = logging.getLogger("aisopod")
 
 Factory = Callable[..., ModelProvider]
 
+MOST_CHAINS = 1_000
+"""Whose options are remembered; who names models at random must not fill the memory."""
+
 
 class Ready(NamedTuple):
     """A profile with its credential at hand.
@@ -62,7 +65,7 @@ class Pool:
         self._ready: dict[tuple[str, str | None], Ready] = {}
         self._secrets: dict[str, str] = {}
         self._problems: dict[str, tuple[ConfigurationError, object]] = {}
-        self._options: dict[tuple[Candidate, int, str], list[Option]] = {}
+        self._options: dict[tuple[tuple[Candidate, ...], str | None], list[Option]] = {}
         self._cooldowns: dict[str, Cooldowns] = {}
         self._loading: dict[str, asyncio.Lock] = {}
 
@@ -146,13 +149,16 @@ class Pool:
             chain: the candidates.
             pinned: the one profile to use of its provider.
         """
-        found: list[Option] = []
-        for place, candidate in enumerate(chain):
-            key = (candidate, place, pinned or "")
-            options = self._options.get(key)
-            if options is None:
-                options = self._options[key] = self._built(candidate, place, pinned)
-            found += options
+        key = (tuple(chain), pinned)
+        found = self._options.get(key)
+        if found is None:
+            if len(self._options) >= MOST_CHAINS:
+                self._options.clear()
+            found = self._options[key] = [
+                option
+                for place, candidate in enumerate(chain)
+                for option in self._built(candidate, place, pinned)
+            ]
         return found
 
     def problem(self, profile: str) -> ConfigurationError | None:

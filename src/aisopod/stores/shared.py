@@ -71,10 +71,12 @@ class SharedState:
 
     def now(self) -> float:
         """The store's time, in seconds since the epoch; never the same twice."""
-        told = time.time() + self._offset
+        now = time.time() + self._offset
         # A clock that was set back is believed: until it caught up, no window would ever end.
-        self._last = told if self._last - told > LATE_SECONDS else max(told, self._last + 1e-6)
-        return self._last
+        if now <= self._last <= now + LATE_SECONDS:
+            now = self._last + 1e-6
+        self._last = now
+        return now
 
     @property
     def is_shared(self) -> bool:
