@@ -40,7 +40,7 @@ def best(run: Callable[[], object], rounds: int = 15) -> float:
 
 
 def aisopod_runs(count: int, *, foreign: bool) -> dict[str, Callable[[], object]]:
-    from aisopod.codecs import Target
+    from aisopod.normalise.target import Target
     from aisopod.providers.registry import find
     from aisopod.types import ChatCompletionRequest, Message, TextPart, ThinkingPart, Tool, ToolCall
 

@@ -17,7 +17,7 @@ from aisopod.catalogue import Difference, ModelFacts
 from aisopod.client import AsyncClient, Stream
 from aisopod.config import Config, Profile
 from aisopod.errors import AisopodError
-from aisopod.routing import ModelList
+from aisopod.routing.known import ModelList
 from aisopod.types import (
     Attempt,
     ChatCompletion,

@@ -11,11 +11,12 @@ from genai_prices import Usage, calc_price
 from genai_prices.data_snapshot import get_snapshot
 
 from aisopod.catalogue import cost_of, facts_for
-from aisopod.codecs import Codec, Target
-from aisopod.codecs.anthropic_messages import codec as anthropic
-from aisopod.codecs.bedrock_converse import codec as bedrock
-from aisopod.codecs.gemini_generate import codec as gemini
-from aisopod.codecs.openai_chat import codec as openai
+from aisopod.codecs.anthropic_messages.codec import codec as anthropic
+from aisopod.codecs.bedrock_converse.codec import codec as bedrock
+from aisopod.codecs.codec import Codec
+from aisopod.codecs.gemini_generate.codec import codec as gemini
+from aisopod.codecs.openai_chat.codec import codec as openai
+from aisopod.normalise.target import Target
 from aisopod.types import TokenUsage, fold
 from support.recordings import Recording, load, opening
 

@@ -11,13 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aisopod import errors
-from aisopod.codecs import Codec, Target
-from aisopod.codecs.anthropic_messages import codec as anthropic
-from aisopod.codecs.bedrock_converse import codec as bedrock
-from aisopod.codecs.bedrock_invoke import codec as bedrock_invoke
-from aisopod.codecs.gemini_generate import codec as gemini
-from aisopod.codecs.ollama_chat import codec as ollama
-from aisopod.codecs.openai_chat import codec as openai
+from aisopod.codecs.anthropic_messages.codec import codec as anthropic
+from aisopod.codecs.bedrock_converse.codec import codec as bedrock
+from aisopod.codecs.bedrock_invoke.codec import codec as bedrock_invoke
+from aisopod.codecs.codec import Codec
+from aisopod.codecs.gemini_generate.codec import codec as gemini
+from aisopod.codecs.ollama_chat.codec import codec as ollama
+from aisopod.codecs.openai_chat.codec import codec as openai
 from aisopod.codecs.rules import (
     CLASSES,
     Evidence,
@@ -29,6 +29,7 @@ from aisopod.codecs.rules import (
     reclassified,
 )
 from aisopod.errors import ConfigurationError, ContextLengthError, ProviderError
+from aisopod.normalise.target import Target
 from support import recordings
 from support.error_cases import Case
 from support.error_cases.anthropic import CASES as ANTHROPIC

@@ -17,7 +17,7 @@ from aisopod import (
     ProviderConfig,
     Secret,
 )
-from aisopod.discovery import live_facts
+from aisopod.discovery.directory import live_facts
 from aisopod.simulator import Simulator
 from aisopod.types import TokenUsage
 

@@ -8,15 +8,17 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from aisopod.codecs.anthropic_messages import codec as anthropic
-from aisopod.codecs.bedrock_converse import codec as converse
+from aisopod.codecs.anthropic_messages.codec import codec as anthropic
+from aisopod.codecs.bedrock_converse.codec import codec as converse
 from aisopod.codecs.codec import Codec
-from aisopod.codecs.gemini_generate import codec as gemini
-from aisopod.codecs.ollama_chat import codec as ollama
-from aisopod.codecs.openai_chat import codec as openai
+from aisopod.codecs.gemini_generate.codec import codec as gemini
+from aisopod.codecs.ollama_chat.codec import codec as ollama
+from aisopod.codecs.openai_chat.codec import codec as openai
 from aisopod.errors import InvalidRequestError
-from aisopod.normalise import NormaliseConfig, Notes, Placed, Target, prepare
-from aisopod.normalise.prepare import STEPS, Step
+from aisopod.normalise.notes import Notes
+from aisopod.normalise.placed import Placed
+from aisopod.normalise.prepare import STEPS, Step, prepare
+from aisopod.normalise.target import NormaliseConfig, Target
 from aisopod.providers.compatible.hosts import HOSTS
 from aisopod.types import ChatCompletionRequest, Message, Tool
 from normalise.strategies import CONVERSATIONS, snapshot

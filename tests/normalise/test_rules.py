@@ -5,15 +5,15 @@ from typing import Any
 import msgspec
 import pytest
 
-from aisopod.codecs.anthropic_messages import codec as anthropic
-from aisopod.codecs.bedrock_converse import codec as converse
+from aisopod.codecs.anthropic_messages.codec import codec as anthropic
+from aisopod.codecs.bedrock_converse.codec import codec as converse
 from aisopod.codecs.codec import Codec, Encoded
-from aisopod.codecs.gemini_generate import codec as gemini
-from aisopod.codecs.ollama_chat import codec as ollama
-from aisopod.codecs.openai_chat import codec as openai
+from aisopod.codecs.gemini_generate.codec import codec as gemini
+from aisopod.codecs.ollama_chat.codec import codec as ollama
+from aisopod.codecs.openai_chat.codec import codec as openai
 from aisopod.errors import InvalidRequestError, UnsupportedFeatureError
-from aisopod.normalise import NormaliseConfig, Target
 from aisopod.normalise.arguments import repaired
+from aisopod.normalise.target import NormaliseConfig, Target
 from aisopod.providers.compatible.hosts import HOSTS
 from aisopod.types import (
     ChatCompletionRequest,

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from aisopod.errors import InvalidRequestError
-from aisopod.normalise import build_request, validate
+from aisopod.normalise.coerce import build_request
+from aisopod.normalise.validate import validate
 from aisopod.types import (
     ChatCompletionRequest,
     DocumentPart,

@@ -50,6 +50,19 @@ def test_the_catalogue_needs_no_network_library_and_no_client_reads_it() -> None
     assert "aisopod.catalogue" not in loaded_by("import aisopod; aisopod.ChatCompletion")
 
 
+def test_reading_what_was_listed_loads_nothing_that_asks() -> None:
+    """Most of what `aisopod models` takes is imports."""
+    loaded = loaded_by(
+        "import aisopod; from aisopod.routing import known as k; c = aisopod.Config(); "
+        "l = k.kept_listings(c); k.known(k.build_directory(c, l), c, l, None).names; "
+        "import aisopod.cli.models"
+    )
+    assert not loaded & {
+        "asyncio", "aiohttp", "ssl", "subprocess", "aisopod.client", "aisopod.stores",
+        "aisopod.providers.provider", "aisopod.normalise.prepare", "aisopod.codecs.codec",
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize("name", aisopod.__all__)
 def test_every_public_name_resolves(name: str) -> None:
     assert getattr(aisopod, name) is not None

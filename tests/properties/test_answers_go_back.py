@@ -6,11 +6,11 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aisopod.codecs import Target
-from aisopod.codecs.anthropic_messages import codec as anthropic
-from aisopod.codecs.bedrock_converse import codec as converse
+from aisopod.codecs.anthropic_messages.codec import codec as anthropic
+from aisopod.codecs.bedrock_converse.codec import codec as converse
 from aisopod.codecs.codec import Codec
-from aisopod.codecs.gemini_generate import codec as gemini
+from aisopod.codecs.gemini_generate.codec import codec as gemini
+from aisopod.normalise.target import Target
 from aisopod.types import ChatCompletionRequest, Message, Tool, fold
 from support.recordings import opening
 

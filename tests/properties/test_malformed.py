@@ -9,14 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aisopod.codecs import Codec, Target
-from aisopod.codecs.anthropic_messages import codec as anthropic
-from aisopod.codecs.bedrock_converse import codec as converse
-from aisopod.codecs.bedrock_invoke import codec as invoke
-from aisopod.codecs.gemini_generate import codec as gemini
-from aisopod.codecs.ollama_chat import codec as ollama
-from aisopod.codecs.openai_chat import codec as openai
+from aisopod.codecs.anthropic_messages.codec import codec as anthropic
+from aisopod.codecs.bedrock_converse.codec import codec as converse
+from aisopod.codecs.bedrock_invoke.codec import codec as invoke
+from aisopod.codecs.codec import Codec
+from aisopod.codecs.gemini_generate.codec import codec as gemini
+from aisopod.codecs.ollama_chat.codec import codec as ollama
+from aisopod.codecs.openai_chat.codec import codec as openai
 from aisopod.errors import AisopodError
+from aisopod.normalise.target import Target
 from aisopod.types import ChatCompletionRequest, Message, Tool, ToolCall, fold
 
 CODECS = [anthropic, openai, gemini, converse, invoke, ollama]

@@ -187,8 +187,8 @@ class Rotation(RuleBasedStateMachine):
         self.secrets: dict[str, int] = {}
         self.asked: dict[str, float] = {}
         self.sessions: dict[tuple[str, str], str] = {}
-        # Until when nobody may be sent there: by subject, secret and reason.
-        self.promised: dict[tuple[str, str, str], float] = {}
+        # Until when nobody may be sent there, and since when: by subject, secret and reason.
+        self.promised: dict[tuple[str, str, str], tuple[float, float]] = {}
         self.last_failure: dict[tuple[str, str], float] = {}
         self.rights: dict[str, Right] = {}
         self.count = 0
@@ -408,6 +408,7 @@ class Rotation(RuleBasedStateMachine):
             cooldowns=COOLDOWNS,
         )
         self.settle(*option.subjects[2:])
+        self.disprove(option, request.started)
         if empty:
             self.promise(option.subjects[1], option.secret, "pacing", self.state.clock + 25 - TICK)
 
@@ -417,6 +418,7 @@ class Rotation(RuleBasedStateMachine):
         self.recorder.succeeded(
             option, option.secret, started=request.started, subjects=option.subjects[:2]
         )
+        self.disprove(option, request.started)
         self.running.append(request)
 
     def resets(self, profile: str) -> None:
@@ -515,17 +517,26 @@ class Rotation(RuleBasedStateMachine):
 
     def promise(self, key: str, secret: str, reason: str, until: float) -> None:
         place = (key, secret, reason)
-        self.promised[place] = max(until, self.promised.get(place, 0.0))
+        before, _ = self.promised.get(place, (0.0, 0.0))
+        opened = self.windows(key).get(reason, self.state.clock)
+        self.promised[place] = (max(until, before), opened)
+
+    def disprove(self, option: Option, started: float) -> None:
+        """It got through, so that windows from before it was sent are closed, early or not."""
+        for key in option.subjects[:2]:
+            for place in [place for place in self.promised if place[:2] == (key, option.secret)]:
+                if place[2] != "pacing" and self.promised[place][1] <= started:
+                    del self.promised[place]
 
     def check_promises(self, key: str, secret: str, now: float) -> None:
-        for (of, by, reason), until in self.promised.items():
+        for (of, by, reason), (until, _) in self.promised.items():
             if (of, by) == (key, secret):
                 assert now >= until, f"{key}: chosen {until - now:g} s before its time ({reason})"
 
     def settle(self, *keys: str) -> None:
         """Nothing is held against these any more."""
         self.promised = {
-            place: until for place, until in self.promised.items() if place[0] not in keys
+            place: times for place, times in self.promised.items() if place[0] not in keys
         }
         for key in keys:
             self.last_failure = {

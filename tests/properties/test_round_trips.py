@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 
-from aisopod.codecs import Encoded
+from aisopod.codecs.codec import Encoded
 from aisopod.errors import InvalidRequestError, UnsupportedFeatureError
 from aisopod.types import (
     DocumentPart,

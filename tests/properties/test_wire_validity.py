@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from aisopod.codecs import Encoded
+from aisopod.codecs.codec import Encoded
 from aisopod.errors import InvalidRequestError, UnsupportedFeatureError
 from aisopod.types import JsonSchema, Message, Tool, ToolCall
 from support.conversations import FORMATS, TOOLS, conversations, plain_conversations

@@ -3,9 +3,10 @@
 import msgspec
 import pytest
 
-from aisopod.codecs import Target
-from aisopod.codecs.openai_chat import Quirks, codec
+from aisopod.codecs.openai_chat.codec import codec
+from aisopod.codecs.openai_chat.quirks import Quirks
 from aisopod.errors import ProtocolError
+from aisopod.normalise.target import Target
 from aisopod.providers.compatible import HOSTS, custom_host
 from aisopod.providers.host import Credential, Host
 from aisopod.providers.openai import host as openai

@@ -8,9 +8,9 @@ import msgspec
 import pytest
 
 from aisopod import errors
-from aisopod.codecs import Target
-from aisopod.codecs.anthropic_messages import codec
+from aisopod.codecs.anthropic_messages.codec import codec
 from aisopod.errors import ProviderError
+from aisopod.normalise.target import Target
 from aisopod.providers.anthropic.host import parse_count
 from aisopod.types import (
     ChatCompletion,

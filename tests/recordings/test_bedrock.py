@@ -12,11 +12,12 @@ from botocore.eventstream import EventStreamBuffer
 from botocore.validate import ParamValidator
 
 from aisopod import errors
-from aisopod.codecs import Codec, Target
-from aisopod.codecs.bedrock_converse import codec as converse
-from aisopod.codecs.bedrock_invoke import codec as invoke
+from aisopod.codecs.bedrock_converse.codec import codec as converse
+from aisopod.codecs.bedrock_invoke.codec import codec as invoke
+from aisopod.codecs.codec import Codec
 from aisopod.errors import ProtocolError
 from aisopod.framing import EventStreamFraming
+from aisopod.normalise.target import Target
 from aisopod.providers.bedrock.listing import parse_count
 from aisopod.types import (
     ChatCompletion,

@@ -8,9 +8,9 @@ import pytest
 from google.genai import types as genai
 
 from aisopod import errors
-from aisopod.codecs import Target
-from aisopod.codecs.gemini_generate import codec
+from aisopod.codecs.gemini_generate.codec import codec
 from aisopod.errors import ContentFilterError, ProtocolError, ProviderError
+from aisopod.normalise.target import Target
 from aisopod.providers.gemini.listing import parse_count, parse_models
 from aisopod.types import (
     ChatCompletion,

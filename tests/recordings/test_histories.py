@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import msgspec
 import pytest
 
-from aisopod.codecs import Encoded
+from aisopod.codecs.codec import Encoded
 from aisopod.errors import InvalidRequestError, UnsupportedFeatureError
 from aisopod.framing import Framing
 from aisopod.types import ChatCompletionChunk, Message, TextPart, Tool, ToolCall, fold

@@ -7,9 +7,9 @@ import msgspec
 import pytest
 from ollama._types import ChatRequest
 
-from aisopod.codecs import Target
-from aisopod.codecs.ollama_chat import codec
+from aisopod.codecs.ollama_chat.codec import codec
 from aisopod.errors import ProtocolError
+from aisopod.normalise.target import Target
 from aisopod.providers.ollama.management import parse_show, parse_tags
 from aisopod.types import (
     ChatCompletion,

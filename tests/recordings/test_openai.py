@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from aisopod.codecs import Target
-from aisopod.codecs.openai_chat import Quirks, codec
+from aisopod.codecs.openai_chat.codec import codec
+from aisopod.codecs.openai_chat.quirks import Quirks
 from aisopod.errors import (
     AisopodError,
     AuthenticationError,
@@ -20,6 +20,7 @@ from aisopod.errors import (
     RateLimitError,
 )
 from aisopod.framing import SseFraming
+from aisopod.normalise.target import Target
 from aisopod.providers.openai.listing import parse_models
 from aisopod.types import (
     ChatCompletion,

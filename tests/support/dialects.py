@@ -4,14 +4,14 @@ from typing import Any
 
 import msgspec
 
-from aisopod.codecs import Encoded, Target
-from aisopod.codecs.anthropic_messages import codec as anthropic
-from aisopod.codecs.bedrock_converse import codec as converse
-from aisopod.codecs.codec import Codec
-from aisopod.codecs.gemini_generate import codec as gemini
-from aisopod.codecs.ollama_chat import codec as ollama
-from aisopod.codecs.openai_chat import codec as openai
-from aisopod.normalise import validate
+from aisopod.codecs.anthropic_messages.codec import codec as anthropic
+from aisopod.codecs.bedrock_converse.codec import codec as converse
+from aisopod.codecs.codec import Codec, Encoded
+from aisopod.codecs.gemini_generate.codec import codec as gemini
+from aisopod.codecs.ollama_chat.codec import codec as ollama
+from aisopod.codecs.openai_chat.codec import codec as openai
+from aisopod.normalise.target import Target
+from aisopod.normalise.validate import validate
 from aisopod.providers.compatible import HOSTS
 from aisopod.providers.gemini.host import host as gemini_host
 from aisopod.providers.openai import host as openai_host

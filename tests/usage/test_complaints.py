@@ -16,10 +16,11 @@ from aisopod import (
     Timeouts,
     TokenUsage,
 )
-from aisopod.codecs import Codec, Target
-from aisopod.codecs.anthropic_messages import codec as anthropic
-from aisopod.codecs.openai_chat import codec as openai
+from aisopod.codecs.anthropic_messages.codec import codec as anthropic
+from aisopod.codecs.codec import Codec
+from aisopod.codecs.openai_chat.codec import codec as openai
 from aisopod.errors import AisopodError
+from aisopod.normalise.target import Target
 from aisopod.simulator import Fault, Reply, Simulator
 from aisopod.types import ChatCompletion, fold
 from support.raw_server import Exchange, serving

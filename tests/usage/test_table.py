@@ -5,12 +5,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from aisopod.codecs import Codec, Target
-from aisopod.codecs.anthropic_messages import codec as anthropic
-from aisopod.codecs.bedrock_converse import codec as bedrock
-from aisopod.codecs.gemini_generate import codec as gemini
-from aisopod.codecs.ollama_chat import codec as ollama
-from aisopod.codecs.openai_chat import codec as openai
+from aisopod.codecs.anthropic_messages.codec import codec as anthropic
+from aisopod.codecs.bedrock_converse.codec import codec as bedrock
+from aisopod.codecs.codec import Codec
+from aisopod.codecs.gemini_generate.codec import codec as gemini
+from aisopod.codecs.ollama_chat.codec import codec as ollama
+from aisopod.codecs.openai_chat.codec import codec as openai
+from aisopod.normalise.target import Target
 from aisopod.types import TokenUsage, fold
 from support.usage_table import MARK, MORE, PAGE, WIRES, Count, Wire, render
 

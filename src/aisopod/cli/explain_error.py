@@ -13,10 +13,9 @@ from aisopod.cli.failures import remedy_for
 from aisopod.cli.settings import Settings
 from aisopod.cli.text import visible
 from aisopod.codecs.rules import all_matches, check_patterns, evidence_of, reclassified
-from aisopod.config import settings_for
+from aisopod.config import find_host, settings_for
 from aisopod.policy.failover import verdict_on
 from aisopod.providers.host import Host
-from aisopod.routing import find_host
 
 __all__ = ["explain_error"]
 

@@ -1,8 +1,5 @@
 """`aisopod models`: which models there are, and what is known of them."""
 
-import asyncio
-import os
-import subprocess
 import sys
 from collections.abc import Iterable
 from decimal import Decimal
@@ -11,12 +8,13 @@ from typing import Any
 import click
 import msgspec
 
-from aisopod import AsyncClient, ConfigurationError, ModelFacts
-from aisopod.catalogue import nearest
+import aisopod
+from aisopod.catalogue import ModelFacts, nearest
 from aisopod.cli.failures import told
 from aisopod.cli.settings import Settings
 from aisopod.cli.text import visible
-from aisopod.routing import ModelList
+from aisopod.config import Config, usable_providers
+from aisopod.routing.known import ModelList, build_directory, kept_listings, known, listed
 
 __all__ = ["models"]
 
@@ -66,9 +64,9 @@ def list_(
     """
     wanted = provider or named
     if everything:
-        found = AsyncClient(settings.config).known_models(wanted)
+        found = _known(settings.config, wanted)
     else:
-        found = asyncio.run(_found(settings, wanted, refresh=False))
+        found = _kept(settings.config, wanted) or _asked(settings, wanted, refresh=False)
     for problem in found.problems.values():
         click.echo(told(problem), err=True)
     if as_json or sys.stdout.isatty() or any(filters.values()):
@@ -85,7 +83,7 @@ def list_(
 @click.pass_obj
 def refresh(settings: Settings, provider: str | None) -> int:
     """Ask PROVIDER, or every provider that is set up, for its listing now."""
-    found = asyncio.run(_found(settings, provider, refresh=True))
+    found = _asked(settings, provider, refresh=True)
     for problem in found.problems.values():
         click.echo(told(problem), err=True)
     for name in sorted(found.listed_at.keys() - found.problems.keys()):
@@ -100,9 +98,12 @@ def refresh(settings: Settings, provider: str | None) -> int:
 @click.pass_obj
 def search(settings: Settings, words: tuple[str, ...], *, as_json: bool) -> int:
     """Find models by words of their names, among all that are known. Asks nobody."""
-    known = AsyncClient(settings.config).known_models().models
     wanted = [word.lower() for word in words]
-    found = [model for model in known if all(word in _searched(model) for word in wanted)]
+    found = [
+        model
+        for model in _known(settings.config).models
+        if all(word in _searched(model) for word in wanted)
+    ]
     _show(found, as_json=as_json)
     return 0 if found else 1
 
@@ -113,7 +114,7 @@ def search(settings: Settings, words: tuple[str, ...], *, as_json: bool) -> int:
 @click.pass_obj
 def show(settings: Settings, model: str, *, as_json: bool) -> int:
     """Show what is known of a model, from whom and of what date. Asks nobody."""
-    client = AsyncClient(settings.config)
+    client = aisopod.AsyncClient(settings.config)
     facts = client.model(model)
     others = client.contradictions(model)
     if as_json:
@@ -135,11 +136,33 @@ def show(settings: Settings, model: str, *, as_json: bool) -> int:
     return 0 if facts.sources else 1
 
 
-async def _found(settings: Settings, provider: str | None, *, refresh: bool) -> ModelList:
-    async with AsyncClient(settings.config) as client:
-        if provider is None and not client.usable_providers():
-            raise ConfigurationError(_NOTHING)
-        found = await client.models(provider, refresh=refresh, renew=False)
+def _known(config: Config, provider: str | None = None) -> ModelList:
+    kept = kept_listings(config)
+    return known(build_directory(config, kept), config, kept, provider)
+
+
+def _kept(config: Config, provider: str | None) -> ModelList | None:
+    """What is on disk, if that is all; who only reads need not load what asks."""
+    names = [provider] if provider else usable_providers(config)
+    if not names:
+        raise aisopod.ConfigurationError(_NOTHING)
+    kept = kept_listings(config)
+    found = kept.known(names)
+    return (
+        listed(build_directory(config, kept), names, found)
+        if len(found.listings) == len(names)
+        else None
+    )
+
+
+def _asked(settings: Settings, provider: str | None, *, refresh: bool) -> ModelList:
+    import asyncio
+
+    async def ask() -> ModelList:
+        async with aisopod.AsyncClient(settings.config) as client:
+            return await client.models(provider, refresh=refresh, renew=False)
+
+    found = asyncio.run(ask())
     # With one provider, or with none that answers, that is the answer.
     if found.problems and not found.listed_at:
         raise next(iter(found.problems.values()))
@@ -152,6 +175,9 @@ def _searched(model: ModelFacts) -> str:
 
 def _renew(settings: Settings, providers: Iterable[str]) -> None:
     """Ask for what is stale in a process of its own, which nobody waits for."""
+    import os
+    import subprocess
+
     file = ["--config", settings.config_file] if settings.config_file else []
     for provider in providers:
         command = [sys.executable, "-m", "aisopod", *file, "models", "refresh", provider]

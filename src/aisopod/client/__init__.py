@@ -2,6 +2,6 @@
 
 from aisopod.client.chat import AsyncClient
 from aisopod.client.single import get_provider
-from aisopod.routing import Stream
+from aisopod.routing.stream import Stream
 
 __all__ = ["AsyncClient", "Stream", "get_provider"]

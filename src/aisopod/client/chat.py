@@ -8,14 +8,13 @@ import msgspec
 from aisopod.client.models import Models
 from aisopod.client.profiles import Profiles
 from aisopod.config import FailoverConfig
-from aisopod.normalise import build_request, validate
-from aisopod.routing import (
-    Candidate,
-    Route,
-    Stream,
-    Wishes,
-    check_chain,
-)
+from aisopod.normalise.coerce import build_request
+from aisopod.normalise.validate import validate
+from aisopod.routing.candidates import Candidate
+from aisopod.routing.context import Wishes
+from aisopod.routing.overview import check_chain
+from aisopod.routing.route import Route
+from aisopod.routing.stream import Stream
 from aisopod.types import (
     ChatCompletion,
     ChatCompletionRequest,
@@ -92,9 +91,8 @@ class AsyncClient(Profiles, Models):
             ConfigurationError: the provider cannot be used as it is configured.
         """
         chain, request = self._asked(
-            model, prompt, models, messages=messages, system=system, **fields
+            model, prompt, models, stream=True, messages=messages, system=system, **fields
         )
-        request = msgspec.structs.replace(request, stream=True)
         wishes = self._wishes(failover, timeouts, base_url, session_id, profile, tags)
         return self._started(chain, request, wishes, fields.get("response_format"))
 
@@ -121,9 +119,8 @@ class AsyncClient(Profiles, Models):
             AisopodError: any of the tree in `aisopod.errors`.
         """
         chain, request = self._asked(
-            model, prompt, models, messages=messages, system=system, **fields
+            model, prompt, models, stream=False, messages=messages, system=system, **fields
         )
-        request = msgspec.structs.replace(request, stream=False)
         wishes = self._wishes(failover, timeouts, base_url, session_id, profile, tags)
         wanted = fields.get("response_format")
         async with self._started(chain, request, wishes, wanted) as stream:
@@ -214,14 +211,13 @@ class AsyncClient(Profiles, Models):
         **fields: Any,
     ) -> tuple[tuple[Candidate, ...], ChatCompletionRequest]:
         """The candidates, and the request to the first of them."""
-        named = model.model if isinstance(model, ChatCompletionRequest) else model
-        chain = self._chain([*([named] if named else []), *(models or [])])
-        request = (
-            msgspec.structs.replace(model, model=chain[0].model)
-            if isinstance(model, ChatCompletionRequest)
-            else build_request(chain[0].model, prompt, **fields)
-        )
-        return chain, request
+        whole = model if isinstance(model, ChatCompletionRequest) else None
+        named = whole.model if whole is not None else model
+        chain = self._chain((*((named,) if named else ()), *(models or ())))
+        if whole is None:
+            return chain, build_request(chain[0].model, prompt, **fields)
+        stream = fields.get("stream", whole.stream)
+        return chain, msgspec.structs.replace(whole, model=chain[0].model, stream=stream)
 
     def _wishes(
         self,
@@ -252,6 +248,7 @@ class AsyncClient(Profiles, Models):
         routing = self._routing()
         validate(request)
         check_chain(routing.pool, chain, wishes.profile)
-        described = isinstance(response_format, str | Mapping | JsonSchema)
         route = Route(routing, chain, request, wishes)
-        return Stream(route, None if described else response_format)
+        if response_format is not None and isinstance(response_format, str | Mapping | JsonSchema):
+            response_format = None  # it is described, and there is no type to convert to
+        return Stream(route, response_format)

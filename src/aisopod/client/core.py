@@ -3,32 +3,27 @@
 import asyncio
 import os
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from aisopod import config as configuration
-from aisopod.config import Config
-from aisopod.discovery import Found
+from aisopod.config import Config, usable_providers
+from aisopod.discovery.kept import Found
+from aisopod.discovery.listings import Discovery
 from aisopod.errors import (
     AisopodError,
     UnsupportedFeatureError,
 )
 from aisopod.providers.protocol import ModelProvider
 from aisopod.providers.provider import Provider
-from aisopod.routing import (
-    Candidate,
-    Hooks,
-    Pool,
-    Recorder,
-    Routing,
-    WaitingRooms,
-    build_directory,
-    build_transport,
-    by_family,
-    chain_of,
-    usable_providers,
-)
+from aisopod.routing.candidates import Candidate, chain_of
+from aisopod.routing.context import Hooks, Routing
+from aisopod.routing.known import account_of, build_directory, by_family, listings_cache
+from aisopod.routing.pool import Pool, build_transport
+from aisopod.routing.recorder import Recorder
+from aisopod.routing.waiting import WaitingRooms
 from aisopod.stores import Ledger, SharedState, open_ledger, open_store
 from aisopod.transport import Transport
 from aisopod.types import (
@@ -113,7 +108,7 @@ class Core:
             folder = configuration.state_folder()
             state = SharedState(open_store(self.config.state, folder))
             pool = Pool(self.config, self._shared_transport, self._timeouts)
-            directory = build_directory(self.config, pool, self._list)
+            directory = build_directory(self.config, self._listings)
             self._shared = Routing(
                 pool,
                 state,
@@ -124,6 +119,15 @@ class Core:
                 self._open_ledger(folder) if self.config.usage.record else None,
             )
         return self._shared
+
+    @cached_property
+    def _listings(self) -> Discovery:
+        return Discovery(
+            self._list,
+            lambda provider: account_of(provider, self.config),
+            listings_cache(),
+            ttl=self.config.catalogue.ttl,
+        )
 
     def _open_ledger(self, folder: Path) -> Ledger:
         return open_ledger(self.config.state, folder, keep_days=self.config.usage.keep_days)

@@ -5,16 +5,13 @@ import logging
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 
-from aisopod.catalogue import TABLED_PROVIDERS, Difference, ModelFacts, offered
+from aisopod.catalogue import Difference, ModelFacts
 from aisopod.client.core import Core
 from aisopod.errors import (
     ConfigurationError,
     InvalidRequestError,
 )
-from aisopod.routing import (
-    ModelList,
-    listed,
-)
+from aisopod.routing.known import ModelList, known, listed
 from aisopod.stores import Group, StoreError
 from aisopod.types import (
     ModelInfo,
@@ -38,7 +35,7 @@ class Models(Core):
                 none of them answers. One that fails beside others is logged as a warning.
         """
         names = [provider] if provider is not None else self.usable_providers()
-        found = await self._routing().directory.discovery.refresh(names)
+        found = await self._listings.refresh(names)
         models = [
             model
             for name in names
@@ -66,26 +63,19 @@ class Models(Core):
             renew: whether what is stale is renewed behind the answer.
         """
         names = [provider] if provider is not None else self.usable_providers()
-        directory = self._routing().directory
-        ask = directory.discovery.refresh if refresh else directory.discovery.find
+        ask = self._listings.refresh if refresh else self._listings.find
         found = await ask(names)
         renewing = self._renewing is not None and not self._renewing.done()
         if found.stale and renew and not refresh and not renewing:
-            self._renewing = asyncio.create_task(directory.discovery.refresh(found.stale))
-        return listed(directory, names, found)
+            self._renewing = asyncio.create_task(self._listings.refresh(found.stale))
+        return listed(self._routing().directory, names, found)
 
     def known_models(self, provider: str | None = None) -> ModelList:
         """As `models`, from what is at hand; asks nobody.
 
         Without a provider, those of all that there is a way into, and all of the catalogue.
         """
-        directory = self._routing().directory
-        names = [provider] if provider is not None else self.usable_providers()
-        own = listed(directory, names, directory.discovery.known(names))
-        if provider is not None:
-            return own
-        others = [(name, model) for name in TABLED_PROVIDERS for model in offered(name)]
-        return ModelList(list(dict.fromkeys([*own.names, *others])), directory)
+        return known(self._routing().directory, self.config, self._listings, provider)
 
     def model(self, name: str) -> ModelFacts:
         """What is known of `provider/model` or an alias, each fact with its source; asks nobody.

@@ -5,11 +5,7 @@ from aisopod.config import Profile
 from aisopod.errors import (
     AisopodError,
 )
-from aisopod.routing import (
-    check,
-    reset,
-    standings,
-)
+from aisopod.routing.overview import check, reset, standings
 from aisopod.types import (
     ProfileState,
     ProviderHealth,

@@ -4,14 +4,10 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from aisopod import config as configuration
-from aisopod.config import Config
+from aisopod.config import Config, find_host
 from aisopod.providers.host import Credential, Host
 from aisopod.providers.protocol import ModelProvider
-from aisopod.routing import (
-    build_provider,
-    build_transport,
-    find_host,
-)
+from aisopod.routing.pool import build_provider, build_transport
 from aisopod.types import (
     Secret,
     Timeouts,

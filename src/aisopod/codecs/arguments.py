@@ -3,7 +3,7 @@
 import msgspec
 
 from aisopod.codecs.text import sound
-from aisopod.normalise import Notes
+from aisopod.normalise.notes import Notes
 from aisopod.types import ToolCall
 
 __all__ = ["arguments_object", "object_text"]

@@ -9,7 +9,11 @@ import msgspec
 from aisopod.codecs.rules import Evidence, Rule
 from aisopod.errors import ProviderError
 from aisopod.framing import Framing
-from aisopod.normalise import Limits, Notes, Prepared, Target, prepare
+from aisopod.normalise.limits import Limits
+from aisopod.normalise.notes import Notes
+from aisopod.normalise.placed import Prepared
+from aisopod.normalise.prepare import prepare
+from aisopod.normalise.target import Target
 from aisopod.types import (
     ChatCompletionChunk,
     ChatCompletionRequest,

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from aisopod.normalise import Notes
+from aisopod.normalise.notes import Notes
 
 __all__ = ["encode_json", "sound"]
 

@@ -2,6 +2,7 @@
 
 from aisopod.codecs.rules import Rule
 from aisopod.config.environment import wants_colour, wants_traceback
+from aisopod.config.hosts import find_host, usable_providers
 from aisopod.config.load import credentials_file, find_files, load_config, user_file
 from aisopod.config.network import proxy_for
 from aisopod.config.profiles import Profile, fingerprint, has_profile, profiles_for
@@ -55,6 +56,7 @@ __all__ = [
     "credentials_file",
     "exposed_files",
     "find_files",
+    "find_host",
     "fingerprint",
     "has_credential",
     "has_profile",
@@ -69,6 +71,7 @@ __all__ = [
     "state_folder",
     "timeouts_for",
     "to_toml",
+    "usable_providers",
     "usable_url",
     "user_file",
     "wants_colour",

@@ -1,7 +1,6 @@
 """The credentials that a provider has, of configuration, environment and platform."""
 
 import os
-import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from hashlib import blake2b
@@ -331,6 +330,7 @@ def _variable(environ: Mapping[str, str], variable: str, id_: str) -> Secret:
 def _printed(command: str | list[str], place: str) -> Secret:
     """What a command prints, such as a password manager's."""
     import shlex
+    import subprocess
 
     words = shlex.split(command) if isinstance(command, str) else command
     try:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from aisopod.codecs.rules import Rule
-from aisopod.normalise import NormaliseConfig
+from aisopod.normalise.target import NormaliseConfig
 from aisopod.types import OnUnsupported, Secret
 
 __all__ = [

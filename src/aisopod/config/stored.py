@@ -5,7 +5,6 @@ not kept: aisopod writes it anew.
 """
 
 import os
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -72,6 +71,8 @@ def _locked(file: Path) -> Iterator[None]:
 
 def _write(file: Path, text: str) -> None:
     """In one step, so that nobody ever reads half of it; mkstemp makes it its owner's alone."""
+    import tempfile
+
     number, name = tempfile.mkstemp(prefix=file.name, dir=file.parent)
     try:
         with os.fdopen(number, "w", encoding="utf-8") as output:

@@ -2,7 +2,6 @@
 
 import logging
 import os
-import tempfile
 from hashlib import blake2b
 from pathlib import Path
 
@@ -70,6 +69,8 @@ class ListingCache:
 
     def write(self, listing: Listing, account: str) -> None:
         """Keep a listing, in one step: nobody ever reads half of it."""
+        import tempfile
+
         file = self.path(listing.provider, account)
         try:
             file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

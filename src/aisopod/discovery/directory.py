@@ -16,7 +16,7 @@ from aisopod.catalogue import (
     sourced,
 )
 from aisopod.discovery.cache import Listing
-from aisopod.discovery.listings import Discovery
+from aisopod.discovery.kept import Kept
 from aisopod.errors import AisopodError
 from aisopod.types import ModelInfo, TokenUsage
 
@@ -31,15 +31,15 @@ class Directory:
     Args:
         overrides: by `provider/model`, what the user knows better.
         likes: by `provider/model`, which one it is by another name.
-        discovery: what servers list.
+        kept: what servers listed.
     """
 
     def __init__(
-        self, overrides: Mapping[str, Facts], likes: Mapping[str, str], discovery: Discovery
+        self, overrides: Mapping[str, Facts], likes: Mapping[str, str], kept: Kept
     ) -> None:
         self._overrides = overrides
         self._likes = likes
-        self.discovery = discovery
+        self._kept = kept
         self._listings: dict[str, dict[str, ModelInfo]] = {}
         self._days: dict[str, str] = {}
         self._facts: dict[tuple[str, str], ModelFacts] = {}
@@ -81,7 +81,7 @@ class Directory:
         if listing is None:
             listing = self._listings[provider] = {}
             try:
-                found = self.discovery.known([provider]).listings
+                found = self._kept.known([provider]).listings
             except AisopodError:  # it is not set up: nothing was listed
                 found = {}
             for each in found.values():

@@ -7,43 +7,25 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import msgspec
-
 from aisopod.discovery.cache import Listing, ListingCache
+from aisopod.discovery.kept import TTL_SECONDS, Found, Kept
 from aisopod.errors import AisopodError, TotalTimeoutError
 from aisopod.types import ModelInfo
 
-__all__ = ["Discovery", "Found"]
+__all__ = ["Discovery"]
 
 log = logging.getLogger("aisopod.discovery")
 
-TTL_SECONDS = 24 * 3600.0
 DEADLINE_SECONDS = 15.0
 """For one provider with all its pages."""
 
 
-class Found(msgspec.Struct, frozen=True, kw_only=True):
-    """What the providers offer.
-
-    Attributes:
-        listings: by provider.
-        problems: by provider, why it gave no listing now; an older one may stand in `listings`.
-        stale: providers whose listing is older than it should be.
-    """
-
-    listings: dict[str, Listing]
-    problems: dict[str, AisopodError]
-    stale: frozenset[str]
-
-
-class Discovery:
+class Discovery(Kept):
     """Asks the providers what they offer, and remembers.
 
     Args:
         ask: lists the models of a provider, by its id.
-        account: what a provider's listing depends on beside its id, such as address and profile.
-        cache: where listings are kept.
-        ttl: seconds for which a listing is fresh.
+        account: as for Kept; so are `cache` and `ttl`.
         deadline: seconds that a provider has for its listing.
     """
 
@@ -56,23 +38,9 @@ class Discovery:
         ttl: float = TTL_SECONDS,
         deadline: float = DEADLINE_SECONDS,
     ) -> None:
+        super().__init__(account, cache, ttl=ttl)
         self._ask = ask
-        self._account = account
-        self._cache = cache
-        self._ttl = ttl
         self._deadline = deadline
-
-    def known(self, providers: Iterable[str]) -> Found:
-        """What is on disk; asks nobody."""
-        listings: dict[str, Listing] = {}
-        for provider in providers:
-            listing = self._cache.read(provider, self._account(provider))
-            if listing is not None:
-                listings[provider] = listing
-        # One that was kept in the future is of a clock that was set back.
-        ages = {name: time.time() - listing.at for name, listing in listings.items()}
-        stale = frozenset(name for name, age in ages.items() if not 0 <= age <= self._ttl)
-        return Found(listings=listings, problems={}, stale=stale)
 
     async def find(self, providers: Iterable[str]) -> Found:
         """What is on disk, fresh or stale; who is not there is asked."""

@@ -248,6 +248,14 @@ def _reset(health: Health, event: Reset) -> Health:
 
 
 def _succeeded(health: Health, event: Succeeded) -> Health:
+    if not (health.windows or health.models or health.paced_until or event.paced_until):
+        # Nearly every answer: nothing was wrong, and there is nothing to wait for.
+        return Health(
+            last_used=max(health.last_used, event.started),
+            last_good=max(health.last_good, event.at),
+            proven=health.proven if event.disproves else max(health.proven, event.started),
+            secret=event.secret,
+        )
     # What was sent before a window opened proves nothing about what it was opened for.
     windows = {
         reason: window

@@ -1,6 +1,6 @@
 """Whose turn it is: a pure decision over what is remembered."""
 
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Collection, Container, Sequence
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -56,7 +56,7 @@ class Standing(NamedTuple):
     message: str = ""
 
 
-class Choice(NamedTuple):
+class Choice(msgspec.Struct, frozen=True):
     """What to do now.
 
     Attributes:
@@ -131,7 +131,7 @@ def choose(
     health: Callable[[str], Health | None],
     now: float,
     *,
-    excluded: Container[tuple[int, str]] = (),
+    excluded: Collection[tuple[int, str]] = (),
     pinned: Container[str] = (),
     chance: float = 0.0,
 ) -> Choice:
@@ -153,7 +153,7 @@ def choose(
     for option in options:
         if equals and option.candidate > equals[0].candidate:
             break
-        if (option.candidate, option.profile) in excluded:
+        if excluded and (option.candidate, option.profile) in excluded:
             continue
         found = standing(option, health, now)
         if found.until:

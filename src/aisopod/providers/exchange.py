@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 
 import msgspec
 
-from aisopod.codecs import Decoder, Encoded, Target
+from aisopod.codecs.codec import Decoder, Encoded
 from aisopod.errors import (
     AisopodError,
     FirstTokenTimeoutError,
@@ -15,6 +15,7 @@ from aisopod.errors import (
     TotalTimeoutError,
 )
 from aisopod.framing import Framing
+from aisopod.normalise.target import Target
 from aisopod.providers.host import Host
 from aisopod.providers.watch import Watch
 from aisopod.transport import Response

@@ -1,14 +1,17 @@
 """A host: who serves a dialect, where, and with which credential. A value, no behaviour."""
 
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 from urllib.parse import quote
 
 import msgspec
 
-from aisopod.codecs import Codec
 from aisopod.types import HttpRequest, ModelInfo, PullProgress, Secret
+
+if TYPE_CHECKING:
+    from aisopod.codecs.codec import Codec
 
 __all__ = [
     "Credential",
@@ -181,7 +184,7 @@ class Host(msgspec.Struct, frozen=True, kw_only=True):
         name: its name for people.
         sibling: id of the host with which it shares account and settings; it is looked at by
             itself only where the configuration names it.
-        codec: the dialect that it speaks.
+        dialect: what it speaks: a folder of `aisopod.codecs`, or a module that has a `codec`.
         base_url: where it answers; empty where every user has an address of their own.
         chat_path: path of the chat call; `{model}` and the host's options are put in.
         stream_path: the same for a streamed answer, where it differs.
@@ -212,7 +215,7 @@ class Host(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     name: str
     sibling: str = ""
-    codec: Codec
+    dialect: str
     base_url: str = ""
     chat_path: str
     stream_path: str = ""
@@ -237,3 +240,10 @@ class Host(msgspec.Struct, frozen=True, kw_only=True):
     request_id_headers: tuple[str, ...] = ("x-request-id",)
     health_path: str = ""
     quirks: Any = None
+
+    @property
+    def codec(self) -> "Codec":
+        """The dialect's codec; loaded when it is first wanted, since few hosts of many are."""
+        own = "." in self.dialect
+        module = import_module(self.dialect if own else f"aisopod.codecs.{self.dialect}.codec")
+        return cast("Codec", module.codec)

@@ -8,7 +8,7 @@ from urllib.parse import quote, urlsplit
 
 import msgspec
 
-from aisopod.codecs import Encoded, Target
+from aisopod.codecs.codec import Encoded
 from aisopod.codecs.rules import Rule, check_patterns, reclassified
 from aisopod.errors import (
     AisopodError,
@@ -23,7 +23,9 @@ from aisopod.errors import (
     TransportError,
     UnsupportedFeatureError,
 )
-from aisopod.normalise import NormaliseConfig, count_bytes, estimate_tokens, validate
+from aisopod.normalise.estimate import count_bytes, estimate_tokens
+from aisopod.normalise.target import NormaliseConfig, Target
+from aisopod.normalise.validate import validate
 from aisopod.providers.exchange import MAX_BODY_BYTES, PLAIN_TOTAL_SECONDS, Exchange
 from aisopod.providers.host import Credential, CredentialSource, Host, Listing, joined_headers
 from aisopod.transport import Response, Transport

@@ -1,12 +1,15 @@
 """One look-up of a credential at a time, however many wait for it."""
 
-import asyncio
 import copy
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from aisopod.errors import AisopodError
 from aisopod.providers.host import Credential
+
+if TYPE_CHECKING:
+    # Every host's module leads here, also that of a program which only looks at hosts.
+    import asyncio
 
 __all__ = ["Renewal"]
 
@@ -30,6 +33,8 @@ class Renewal(Generic[_C]):
         Raises:
             AisopodError: what it raises.
         """
+        import asyncio
+
         # Whoever started it may be cancelled; the others still wait for it.
         outcome = await asyncio.shield(self._shared())
         if isinstance(outcome, AisopodError):
@@ -38,6 +43,8 @@ class Renewal(Generic[_C]):
         return outcome
 
     def _shared(self) -> "asyncio.Task[_C | AisopodError]":
+        import asyncio
+
         task = self._task
         # A task of a loop that is gone will never end.
         if task is None or task.done() or task.get_loop() is not asyncio.get_running_loop():
@@ -46,6 +53,8 @@ class Renewal(Generic[_C]):
         return task
 
     async def _looked_up(self) -> _C | AisopodError:
+        import asyncio
+
         # Errors are handed over as values: an exception that nobody waits for any more would be
         # reported as never retrieved.
         try:

@@ -3,8 +3,10 @@
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+import msgspec
+
 from aisopod.config import FailoverConfig
-from aisopod.discovery import Directory
+from aisopod.discovery.directory import Directory
 from aisopod.errors import AisopodError
 from aisopod.routing.pool import Pool
 from aisopod.routing.recorder import Recorder
@@ -41,7 +43,7 @@ class Routing(NamedTuple):
     ledger: Ledger | None
 
 
-class Wishes(NamedTuple):
+class Wishes(msgspec.Struct, frozen=True):
     """What one request asks for beside its content.
 
     Attributes:

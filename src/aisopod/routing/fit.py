@@ -1,11 +1,12 @@
 """Whether a model can do what a request asks for, as far as that is known before it is sent."""
 
 from collections.abc import Awaitable, Callable
-from typing import NamedTuple
+
+import msgspec
 
 from aisopod.catalogue import ModelFacts
 from aisopod.errors import AisopodError, ContextLengthError, UnsupportedFeatureError
-from aisopod.normalise import estimate_tokens
+from aisopod.normalise.estimate import estimate_tokens
 from aisopod.types import ChatCompletionRequest, ImagePart
 
 __all__ = ["Needs", "is_near", "needs_of", "overflow", "unfit"]
@@ -18,7 +19,7 @@ FAR = 1.5
 """An estimate beyond this share is believed; the real count differs by a third at most."""
 
 
-class Needs(NamedTuple):
+class Needs(msgspec.Struct, frozen=True):
     """What a request asks of a model.
 
     Attributes:

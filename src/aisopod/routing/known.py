@@ -1,6 +1,6 @@
 """What a client knows of models: its configuration's word, listings on disk, the catalogue."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from functools import cached_property
 from typing import Any
@@ -8,15 +8,24 @@ from typing import Any
 import msgspec
 
 from aisopod import config as configuration
-from aisopod.catalogue import ALIASES, Facts, ModelFacts, Price, newest, offered
+from aisopod.catalogue import ALIASES, TABLED_PROVIDERS, Facts, ModelFacts, Price, newest, offered
 from aisopod.config import Config, ModelConfig, PriceConfig
-from aisopod.discovery import Directory, Discovery, Found, ListingCache
+from aisopod.discovery.cache import ListingCache
+from aisopod.discovery.directory import Directory
+from aisopod.discovery.kept import Found, Kept
 from aisopod.errors import AisopodError
 from aisopod.providers.host import Host
-from aisopod.routing.pool import Pool, find_host, usable_providers
-from aisopod.types import ModelInfo
 
-__all__ = ["ModelList", "build_directory", "by_family", "listed"]
+__all__ = [
+    "ModelList",
+    "account_of",
+    "build_directory",
+    "by_family",
+    "kept_listings",
+    "known",
+    "listed",
+    "listings_cache",
+]
 
 # Whose models a family's name means, where there is a way into several of them.
 _PROVIDERS = ("anthropic", "openai", "gemini", "vertex", "bedrock")
@@ -54,34 +63,40 @@ class ModelList:
         return [self._directory.facts(provider, model) for provider, model in self.names]
 
 
-def build_directory(
-    config: Config, pool: Pool, ask: Callable[[str], Awaitable[list[ModelInfo]]]
-) -> Directory:
-    """The directory of a client.
-
-    Args:
-        config: its configuration.
-        pool: its profiles.
-        ask: lists the models of a provider.
-    """
-
-    def account(provider: str) -> str:
-        """Whose listing it is: other keys and other addresses may have other models."""
-        first = next(iter(pool.profiles(provider).values()))
-        host = find_host(provider, config)
-        address = configuration.base_url_for(host, config) if isinstance(host, Host) else ""
-        return f"{first.settings.base_url or address} {first.id}"
-
+def build_directory(config: Config, kept: Kept) -> Directory:
+    """What is known by this configuration, and by these listings."""
     return Directory(
         {name: _facts(model) for name, model in config.models.items()},
         {name: model.like for name, model in config.models.items() if model.like},
-        Discovery(
-            ask,
-            account,
-            ListingCache(configuration.cache_folder() / "models"),
-            ttl=config.catalogue.ttl,
-        ),
+        kept,
     )
+
+
+def kept_listings(config: Config) -> Kept:
+    """The listings that are at hand for this configuration."""
+    return Kept(
+        lambda provider: account_of(provider, config), listings_cache(), ttl=config.catalogue.ttl
+    )
+
+
+def listings_cache() -> ListingCache:
+    """Where listings are kept."""
+    return ListingCache(configuration.cache_folder() / "models")
+
+
+def account_of(provider: str, config: Config) -> str:
+    """Whose listing it is: other keys and other addresses may have other models.
+
+    Raises:
+        UnknownProviderError: there is no such provider.
+        MissingCredentialError: it needs a credential, and there is none.
+    """
+    host = configuration.find_host(provider, config)
+    if not isinstance(host, Host):
+        return f" {provider}:default"
+    first = configuration.profiles_for(host, config)[0]
+    address = first.settings.base_url or configuration.base_url_for(host, config)
+    return f"{address} {first.id}"
 
 
 def listed(directory: Directory, providers: Sequence[str], found: Found) -> ModelList:
@@ -96,11 +111,21 @@ def listed(directory: Directory, providers: Sequence[str], found: Found) -> Mode
     return ModelList(names, directory, found)
 
 
+def known(directory: Directory, config: Config, kept: Kept, provider: str | None) -> ModelList:
+    """What is at hand of one provider, or of all that there is a way into and all of the catalogue."""
+    names = [provider] if provider is not None else configuration.usable_providers(config)
+    own = listed(directory, names, kept.known(names))
+    if provider is not None:
+        return own
+    others = [(name, model) for name in TABLED_PROVIDERS for model in offered(name)]
+    return ModelList(list(dict.fromkeys([*own.names, *others])), directory)
+
+
 def by_family(name: str, config: Config) -> str | None:
     """The newest model of a family, such as `sonnet`, of a provider that there is a way into."""
     if name not in ALIASES:
         return None
-    usable = usable_providers(config)
+    usable = configuration.usable_providers(config)
     for provider in sorted(_PROVIDERS, key=lambda provider: provider not in usable):
         model = newest(provider, name)
         if model is not None:

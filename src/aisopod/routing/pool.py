@@ -7,10 +7,9 @@ from typing import Any, NamedTuple
 
 from aisopod import config as configuration
 from aisopod.config import Config, Profile, ProfileConfig
-from aisopod.errors import ConfigurationError, MissingCredentialError, UnknownProviderError
+from aisopod.errors import ConfigurationError, MissingCredentialError
 from aisopod.policy.cooldowns import Cooldowns
 from aisopod.policy.selection import Option
-from aisopod.providers import registry
 from aisopod.providers.host import Credential, CredentialSource, Host
 from aisopod.providers.protocol import ModelProvider
 from aisopod.providers.provider import Provider
@@ -23,13 +22,14 @@ __all__ = [
     "Ready",
     "build_provider",
     "build_transport",
-    "find_host",
-    "usable_providers",
 ]
 
 log = logging.getLogger("aisopod")
 
 Factory = Callable[..., ModelProvider]
+
+MOST_CHAINS = 1_000
+"""Whose options are remembered; who names models at random must not fill the memory."""
 
 
 class Ready(NamedTuple):
@@ -65,7 +65,7 @@ class Pool:
         self._ready: dict[tuple[str, str | None], Ready] = {}
         self._secrets: dict[str, str] = {}
         self._problems: dict[str, tuple[ConfigurationError, object]] = {}
-        self._options: dict[tuple[Candidate, int, str], list[Option]] = {}
+        self._options: dict[tuple[tuple[Candidate, ...], str | None], list[Option]] = {}
         self._cooldowns: dict[str, Cooldowns] = {}
         self._loading: dict[str, asyncio.Lock] = {}
 
@@ -78,7 +78,7 @@ class Pool:
         """
         found = self._profiles.get(provider)
         if found is None:
-            host = find_host(provider, self._config)
+            host = configuration.find_host(provider, self._config)
             profiles = (
                 configuration.profiles_for(host, self._config)
                 if isinstance(host, Host)
@@ -137,7 +137,7 @@ class Pool:
         try:
             return self.default(provider, base_url)
         except MissingCredentialError:
-            host = find_host(provider, self._config)
+            host = configuration.find_host(provider, self._config)
             if not isinstance(host, Host):
                 raise
             return build_provider(host, self._config, self._transport, base_url=base_url)
@@ -149,13 +149,16 @@ class Pool:
             chain: the candidates.
             pinned: the one profile to use of its provider.
         """
-        found: list[Option] = []
-        for place, candidate in enumerate(chain):
-            key = (candidate, place, pinned or "")
-            options = self._options.get(key)
-            if options is None:
-                options = self._options[key] = self._built(candidate, place, pinned)
-            found += options
+        key = (tuple(chain), pinned)
+        found = self._options.get(key)
+        if found is None:
+            if len(self._options) >= MOST_CHAINS:
+                self._options.clear()
+            found = self._options[key] = [
+                option
+                for place, candidate in enumerate(chain)
+                for option in self._built(candidate, place, pinned)
+            ]
         return found
 
     def problem(self, profile: str) -> ConfigurationError | None:
@@ -275,7 +278,7 @@ class Pool:
         stamp = profile.stamp()
         provider = profile.id.partition(":")[0]
         try:
-            host = find_host(provider, self._config)
+            host = configuration.find_host(provider, self._config)
             if isinstance(host, Host):
                 credential = profile.load()
                 engine = build_provider(
@@ -357,39 +360,6 @@ def build_provider(
         normalise=config.normalise,
         rules=[*settings.rules, *config.rules],
     )
-
-
-def find_host(name: str, config: Config) -> Host | Factory:
-    """The host of this name; a configured name with a dialect or base URL may be a new one.
-
-    Raises:
-        UnknownProviderError: there is none; names the nearest.
-    """
-    settings = config.providers.get(name)
-    if settings is None or settings.base_url is None:
-        return registry.find(name)
-    if settings.dialect is not None:
-        return registry.custom(name, settings.dialect, settings.base_url)
-    try:
-        return registry.find(name)
-    except UnknownProviderError:
-        return registry.custom(name, "openai", settings.base_url)
-
-
-def usable_providers(config: Config) -> list[str]:
-    """The providers that the configuration names or holds a credential for."""
-    found = []
-    for name in sorted({*registry.names(), *config.providers}):
-        try:
-            host = find_host(name, config)
-        except UnknownProviderError as error:
-            log.warning("%s", error)
-            continue
-        if name in config.providers or (
-            isinstance(host, Host) and not host.sibling and configuration.has_profile(host, config)
-        ):
-            found.append(name)
-    return found
 
 
 def build_transport(config: Config) -> Transport:

@@ -27,13 +27,14 @@ class Recorder:
     def __init__(self, state: SharedState) -> None:
         self._state = state
 
-    def used(self, option: Option, session: str | None) -> None:
-        """It was chosen; this is written along with how it ended."""
+    def used(self, option: Option, session: str | None) -> float:
+        """It was chosen, and this is when; it is written along with how it ended."""
         now = self._state.now()
         events: dict[str, Sequence[Event]] = {option.subjects[0]: [Used(at=now)]}
         if session is not None:
             events[session_key(option.provider, session)] = [Pinned(at=now, profile=option.profile)]
         self._state.note(events, write="later")
+        return now
 
     def succeeded(
         self,
@@ -62,16 +63,17 @@ class Recorder:
         paced = _paced_until(limits, now, cooldowns) if limits and cooldowns else 0.0
         own = Succeeded(at=now, started=started, secret=secret, disproves=disproves)
         events: dict[str, Sequence[Event]] = {profile: [own]}
+        marked = self._marked(option)
         if paced:
             events[pair] = [Succeeded(at=now, started=started, secret=secret, paced_until=paced)]
-        elif self._is_marked(pair):
+        elif pair in marked:
             events[pair] = [own]
         for key in (model, provider):
-            if self._is_marked(key):
+            if key in marked:
                 # An answer now shows a model alive, whenever its request was sent.
                 events[key] = [Succeeded(at=now, started=now)]
         # That somebody is back, or out until then, others must know at once.
-        urgent = len(events) > 1 or self._is_marked(profile)
+        urgent = bool(paced or marked)
         if subjects is not None:
             events = {key: happened for key, happened in events.items() if key in subjects}
         self._state.note(events, write="now" if urgent else "soon")
@@ -129,9 +131,14 @@ class Recorder:
         key = session_key(provider, session)
         self._state.note({key: [Pinned(at=self._state.now(), profile="")]})
 
-    def _is_marked(self, key: str) -> bool:
-        health = self._state.health(key)
-        return health is not None and bool(health.windows or health.models)
+    def _marked(self, option: Option) -> list[str]:
+        """Of the subjects those that something is held against."""
+        found = self._state.health
+        return [
+            key
+            for key in option.subjects
+            if (health := found(key)) is not None and (health.windows or health.models)
+        ]
 
     def _owner(self, key: str) -> str:
         health: Health | None = self._state.health(key)

@@ -8,7 +8,7 @@ repeated.
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -36,6 +36,7 @@ from aisopod.types import (
     ChatCompletionChunk,
     ChatCompletionRequest,
     Explanation,
+    RateLimit,
     Timeouts,
     TokenUsage,
 )
@@ -201,7 +202,9 @@ class Route:
             provider = await self._pool.provider(option, self._wishes.base_url)
             # The answer is about this one, whatever the profile has when it comes.
             self._secret = self._pool.secret(option)
-            request = msgspec.structs.replace(self._request, model=option.model)
+            request = self._request
+            if request.model != option.model:
+                request = msgspec.structs.replace(request, model=option.model)
             limits = self._limits(provider)
             chunks = (
                 provider.exchange(request, timeouts=limits)
@@ -259,12 +262,11 @@ class Route:
         held: Sequence[ChatCompletionChunk],
         subjects: Sequence[str] | None = None,
     ) -> None:
-        info = next((chunk.info for chunk in held if chunk.info is not None), None)
         self._recorder.succeeded(
             option,
             self._secret,
             started=self._sent,
-            limits=info.rate_limits if info is not None else None,
+            limits=_limits_in(held),
             cooldowns=self._pool.cooldowns(option.provider),
             subjects=subjects,
         )
@@ -325,14 +327,16 @@ class Route:
     # --- what is told -----------------------------------------------------------------------------
 
     def _begin(self, option: Option) -> None:
-        self._recorder.used(option, self._wishes.session)
-        self._sent = self._state.now()
+        self._sent = self._recorder.used(option, self._wishes.session)
+        waited = self._turns.waited
+        if self.attempts:
+            waited -= sum(attempt.waited for attempt in self.attempts)
         attempt = Attempt(
             provider=option.provider,
             model=option.model,
             profile=option.profile,
             started=self._sent,
-            waited=self._turns.waited - sum(attempt.waited for attempt in self.attempts),
+            waited=waited,
             probe=bool(self._turns.probe),
         )
         before = self.attempts[-1] if self.attempts else None
@@ -380,6 +384,14 @@ class Route:
         error = exhausted(self._pool, self._chain, self._errors, states, self._state.now(), why)
         self._told(error)
         return error
+
+
+def _limits_in(held: Sequence[ChatCompletionChunk]) -> Mapping[str, RateLimit] | None:
+    """What the response's headers said, which one of the first chunks has."""
+    for chunk in held:
+        if chunk.info is not None:
+            return chunk.info.rate_limits
+    return None
 
 
 def _suggest(error: ModelNotFoundError, option: Option) -> None:

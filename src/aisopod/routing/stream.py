@@ -83,11 +83,14 @@ class Stream:
                 if close is not None:
                     await close()
             route.ended(self._fold.usage)
-        except AisopodError as error:
-            if error.partial is not None and error.partial.usage is not None:
-                self._fold.count(error.partial.usage)
-            route.broke(error, self._fold.usage)
-            error.partial = self.response
-            raise
-        finally:
+        except BaseException as error:
+            if isinstance(error, AisopodError):
+                self._broke(error)
             route.left(self._fold.usage)
+            raise
+
+    def _broke(self, error: AisopodError) -> None:
+        if error.partial is not None and error.partial.usage is not None:
+            self._fold.count(error.partial.usage)
+        self._route.broke(error, self._fold.usage)
+        error.partial = self.response

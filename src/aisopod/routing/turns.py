@@ -53,7 +53,8 @@ class Turns:
         total = self._wishes.timeouts.total if self._wishes.timeouts is not None else None
         if total is not None:
             self._deadline = asyncio.get_running_loop().time() + total
-        await self._refresh()
+        if self._state.is_shared:
+            await self._refresh()
 
     async def next(self, refuse: Refuse) -> Option:
         """The next to ask, after waiting for them if need be.
@@ -62,7 +63,10 @@ class Turns:
             AisopodError: what `refuse` makes, when nobody can be asked in time.
         """
         if not self._rooms.is_occupied(self._chain):
-            option = await self._claimed(self.look())
+            choice = self.look()
+            option = choice.option
+            if option is not None and choice.probe:
+                option = await self._claimed(choice)
             if option is not None:
                 return option
         patience = self._patience()
@@ -125,7 +129,7 @@ class Turns:
         clock = asyncio.get_running_loop().time
         looked = clock()
         while True:
-            if clock() - looked >= STORE_LOOK_SECONDS:
+            if self._state.is_shared and clock() - looked >= STORE_LOOK_SECONDS:
                 await self._refresh()
                 looked = clock()
             choice = self.look()
@@ -188,8 +192,6 @@ class Turns:
         return tuple(record.pinned for record in records if record is not None)
 
     async def _refresh(self) -> None:
-        if not self._state.is_shared:
-            return
         keys = dict.fromkeys(key for option in self._options() for key in option.subjects)
         if self._wishes.session is not None:
             providers = {candidate.provider for candidate in self._chain}

@@ -59,7 +59,7 @@ class WaitingRooms:
 
     def is_occupied(self, key: Hashable) -> bool:
         """Whether somebody waits there."""
-        return key in self._lines
+        return bool(self._lines) and key in self._lines
 
     @asynccontextmanager
     async def turn(self, key: Hashable) -> AsyncIterator[Line]:

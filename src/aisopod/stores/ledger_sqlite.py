@@ -68,7 +68,7 @@ class SqliteLedger(SqliteFile):
     def add(self, entries: Sequence[LedgerEntry]) -> None:
         """Keep these rows, in one transaction; one whose id is known already is left as it is."""
         rows = [_row(entry) for entry in entries]
-        with self._lock:
+        with self._turn("write"):
             self._guarded(lambda: self._added(rows))
 
     def _added(self, rows: Sequence[tuple[Value, ...]]) -> None:
@@ -98,7 +98,8 @@ class SqliteLedger(SqliteFile):
         )
         oldest = time.time() - self._keep
         values = (*tags, max(since, oldest), until)
-        rows = self._guarded(lambda: self._reading().execute(statement, values).fetchall())
+        with self._turn("read"):
+            rows = self._guarded(lambda: self._reading().execute(statement, values).fetchall())
         return _groups(rows, by)
 
     def _connected(self, wait: float) -> sqlite3.Connection:

@@ -33,11 +33,11 @@ class MemoryStore:
 
     def apply(self, events: Events, *, wait: bool = True) -> dict[str, Health]:  # noqa: ARG002
         """Apply events; gives the records that they led to."""
-        changed = {
-            key: folded(self.records.get(key, _EMPTY), happened) for key, happened in events.items()
-        }
-        self.records.update(changed)
-        if len(self.records) > MOST_RECORDS:
+        records = self.records
+        changed: dict[str, Health] = {}
+        for key, happened in events.items():
+            changed[key] = records[key] = folded(records.get(key, _EMPTY), happened)
+        if len(records) > MOST_RECORDS:
             self._drop_sessions()
         return changed
 

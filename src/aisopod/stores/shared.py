@@ -6,6 +6,7 @@ until then this process goes on with what it knows.
 """
 
 import asyncio
+import contextlib
 import logging
 import threading
 import time
@@ -13,9 +14,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Literal, TypeVar
 
-from aisopod.policy.health import Claimed, Event, Health
+from aisopod.policy.health import LATE_SECONDS, Claimed, Event, Health, Released
 from aisopod.stores.memory import MemoryStore
-from aisopod.stores.store import Snapshot, Store, StoreBusyError, StoreError
+from aisopod.stores.store import Snapshot, Store, StoreError
 
 __all__ = ["SharedState"]
 
@@ -70,8 +71,12 @@ class SharedState:
 
     def now(self) -> float:
         """The store's time, in seconds since the epoch; never the same twice."""
-        self._last = max(time.time() + self._offset, self._last + 1e-6)
-        return self._last
+        now = time.time() + self._offset
+        # A clock that was set back is believed: until it caught up, no window would ever end.
+        if now <= self._last <= now + LATE_SECONDS:
+            now = self._last + 1e-6
+        self._last = now
+        return now
 
     @property
     def is_shared(self) -> bool:
@@ -143,6 +148,13 @@ class SharedState:
         self._write()
         try:
             changed = await self._beside("writing", lambda store: store.apply(events))
+        except asyncio.CancelledError:
+            # It may be granted all the same, and nobody would use it nor give it back. This is
+            # written by the same thread, after it.
+            released = Released(at=self.now(), owner=owner)
+            self.note({key: [released] for key in keys}, write="later")
+            self._write(trial=True)
+            raise
         except (StoreError, TimeoutError) as error:
             self._failed(error)
             self.note(events)
@@ -167,16 +179,27 @@ class SharedState:
             self._write()
         writing = self._writing
         if writing is not None and not writing.done():
-            await asyncio.wait([asyncio.wrap_future(writing)], timeout=CLOSE_SECONDS)
+            await _ended(writing, CLOSE_SECONDS)
 
     async def close(self) -> None:
         """Write what is left, and close the store."""
+        end = asyncio.get_running_loop().time() + CLOSE_SECONDS
         await self.settle()
+        if self._unwritten and self._shared is not None and not self._busy:
+            # It failed a moment ago; there is no later time at which to try again.
+            self._write(trial=True)
+            await self.settle()
         self._closed = True
+        writing = self._threads.get("writing")
+        if writing is None:
+            self.store.close()
+        else:
+            # Behind what that thread may still be waiting for, which must not hold up the loop.
+            closing = writing.submit(self.store.close)
+            await _ended(closing, max(end - asyncio.get_running_loop().time(), 0.0))
         for threads in self._threads.values():
             threads.shutdown(wait=False)
         self._threads.clear()
-        self.store.close()
 
     # --- the store ------------------------------------------------------------------------------
 
@@ -230,7 +253,8 @@ class SharedState:
         assert self._shared is not None  # noqa: S101 - nothing is written without a store
         try:
             self._shared.apply(self._unwritten, wait=False)
-        except StoreBusyError:
+        except StoreError:
+            # Busy, or what the thread that writes will find out, too.
             return False
         self._unwritten = {}
         return True
@@ -284,3 +308,18 @@ class SharedState:
                 1 if kind == "writing" else 4, thread_name_prefix=f"aisopod-state-{kind}"
             )
         return pool
+
+
+async def _ended(future: Future[None], seconds: float) -> None:
+    """Wait for what a thread does, so long; it may go on after the loop has ended."""
+    loop = asyncio.get_running_loop()
+    ended = asyncio.Event()
+
+    def tell(_: Future[None]) -> None:
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(ended.set)
+
+    future.add_done_callback(tell)
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await ended.wait()

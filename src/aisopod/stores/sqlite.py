@@ -48,6 +48,9 @@ class SqliteStore(SqliteFile):
     def __init__(self, path: Path) -> None:
         super().__init__(path)
         self._quick_writes = 0
+
+    def _begin(self) -> None:
+        super()._begin()
         # What was read at a version of the file; only others' writes change that version.
         self._version = 0
         self._seen: dict[str, Health | None] = {}
@@ -55,7 +58,8 @@ class SqliteStore(SqliteFile):
     def read(self, keys: Iterable[str]) -> Snapshot:
         """The records of these keys."""
         wanted = list(keys)
-        return self._guarded(lambda: self._read(wanted))
+        with self._turn("read"):
+            return self._guarded(lambda: self._read(wanted))
 
     def _read(self, wanted: Sequence[str]) -> Snapshot:
         connection = self._reading()
@@ -85,17 +89,20 @@ class SqliteStore(SqliteFile):
         """Apply events in one transaction; gives the records that they led to."""
         if not wait:
             return self._applied_at_once(events)
-        with self._lock:
+        with self._turn("write"):
             return self._guarded(lambda: self._applied(self._writing(), events))
 
     def _applied_at_once(self, events: Events) -> dict[str, Health]:
         """Without a thread's cost, where nobody else is writing, and nothing costs more than that."""
         self._quick_writes += 1
-        if self._writer is None or self._quick_writes % QUICK_WRITES == 0:
+        # Not the first: what a process that ends soon has to tell is told at once.
+        due = self._quick_writes % QUICK_WRITES == 2
+        if due or self._is_removed():
             raise StoreBusyError(f"{self.name}: this is for the thread that writes")
         try:
-            changed = self._applied(self._reading(), events)
-        except sqlite3.Error as error:
+            with self._turn("read"):
+                changed = self._applied(self._reading(), events)
+        except (sqlite3.Error, OSError) as error:
             # What it is beside busy, the thread that writes finds out, and mends.
             raise StoreBusyError(f"{self.name}: {error}") from error
         self._seen.update((key, record) for key, record in changed.items() if key in self._seen)
@@ -128,14 +135,15 @@ class SqliteStore(SqliteFile):
 
     def scan(self) -> Snapshot:
         """All records."""
-        rows = self._guarded(
-            lambda: self._reading().execute("SELECT key, record FROM health").fetchall()
-        )
+        with self._turn("read"):
+            rows = self._guarded(
+                lambda: self._reading().execute("SELECT key, record FROM health").fetchall()
+            )
         return Snapshot(time.time(), {key: decoded(record) for key, record in rows})
 
     def _opened(self, connection: sqlite3.Connection) -> None:
         connection.execute("DELETE FROM health WHERE touched < ?", (time.time() - KEPT_SECONDS,))
 
-    def _forget(self) -> None:
-        super()._forget()
+    def _close_reader(self) -> None:
+        super()._close_reader()
         self._version, self._seen = 0, {}

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from aisopod.stores.store import StoreError
 
@@ -20,6 +20,8 @@ log = logging.getLogger("aisopod.state")
 
 WRITE_WAIT_SECONDS = 5.0
 """Writers queue; only the thread that writes waits."""
+OPEN_WAIT_SECONDS = 0.25
+"""For those who open the file at the same moment."""
 
 # Results that say that the file is no database (any more), not that it is busy.
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
@@ -42,32 +44,61 @@ class SqliteFile:
     def __init__(self, path: Path) -> None:
         self.name = f"sqlite:{path}"
         self._path = path
-        self._lock = threading.Lock()
-        self._pid = 0
+        self._pid = os.getpid()
+        self._begin()
+
+    def _begin(self) -> None:
+        """Nothing is open. A connection is used, and closed, by one thread at a time."""
+        self._read_lock, self._write_lock = threading.Lock(), threading.Lock()
         self._reader: sqlite3.Connection | None = None
         self._writer: sqlite3.Connection | None = None
+        # Counts the files that stood at the path; what is open of an older one is of no use.
+        self._file_lock = threading.Lock()
+        self._file = self._reader_file = self._writer_file = 0
 
     def close(self) -> None:
         """Close the file."""
-        with self._lock:
-            for connection in (self._reader, self._writer):
-                if connection is not None and self._pid == os.getpid():
-                    connection.close()
-            self._forget()
+        with self._turn("write"):
+            self._close_writer()
+        with self._turn("read"):
+            self._close_reader()
 
     def _reading(self) -> sqlite3.Connection:
-        self._forget_parents()
+        if self._reader_file != self._file:
+            self._close_reader()
         if self._reader is None:
-            with self._lock:
-                self._writing()
-            self._reader = self._connected(0.0)
-            # Moving the log into the file is for the thread that writes.
-            self._reader.execute("PRAGMA wal_autocheckpoint = 0")
+            self._reader_file = self._file
+            self._reader = self._connected_reader()
         return self._reader
 
+    def _connected_reader(self) -> sqlite3.Connection:
+        if not self._path.exists():
+            self._make()
+        reader = self._connected(OPEN_WAIT_SECONDS)
+        try:
+            # Whoever finds the file as it should be waits for nobody who writes.
+            if _version(reader, self.migrations) < len(self.migrations):
+                self._make()
+            # Moving the log into the file is for the thread that writes.
+            reader.execute("PRAGMA wal_autocheckpoint = 0")
+            # From now on nobody is waited for.
+            reader.execute("PRAGMA busy_timeout = 0")
+        except BaseException:
+            reader.close()
+            raise
+        return reader
+
+    def _make(self) -> None:
+        with self._turn("write"):
+            self._writing()
+
     def _writing(self) -> sqlite3.Connection:
-        self._forget_parents()
+        if self._is_removed():
+            self._renew(self._file)
+        if self._writer_file != self._file:
+            self._close_writer()
         if self._writer is None:
+            self._writer_file = self._file
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             # Made before SQLite does, whose other files take their mode from it.
             os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
@@ -89,46 +120,80 @@ class SqliteFile:
         connection.execute("PRAGMA synchronous = NORMAL")
         return connection
 
-    def _forget_parents(self) -> None:
-        """A connection must not be used on both sides of a fork."""
+    def _is_removed(self) -> bool:
+        """Whether what is open is a file that nobody else will ever find."""
+        return bool(self._reader or self._writer) and not self._path.exists()
+
+    def _turn(self, kind: Literal["read", "write"]) -> threading.Lock:
+        """What is held by whoever uses that connection."""
         if self._pid != os.getpid():
+            # A connection must not be used on both sides of a fork, and the thread that may hold
+            # a lock is not on this side.
             self._pid = os.getpid()
-            self._forget()
+            self._begin()
+        return self._read_lock if kind == "read" else self._write_lock
+
+    def _close_reader(self) -> None:
+        if self._reader is not None:
+            self._reader.close()
+        self._reader = None
+
+    def _close_writer(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+        self._writer = None
 
     def _opened(self, connection: sqlite3.Connection) -> None:
         """The file is open for writing, and of this version."""
 
-    def _forget(self) -> None:
-        self._reader = self._writer = None
-
     def _guarded(self, act: Callable[[], _T]) -> _T:
         """Run it; a damaged file is set aside and begun anew, anything else is a StoreError."""
+        file = self._file
         try:
             try:
                 return act()
             except sqlite3.DatabaseError as error:
-                if getattr(error, "sqlite_errorcode", 0) & 0xFF not in _DAMAGED:
+                if not _is_damage(error):
                     raise
-                self._set_aside(error)
+            # Another process may have begun it anew, while this one has the old file open.
+            self._renew(file)
+            file = self._file
+            try:
+                return act()
+            except sqlite3.DatabaseError as error:
+                if not _is_damage(error):
+                    raise
+                self._set_aside(file, error)
                 return act()
         except (sqlite3.Error, OSError) as error:
             raise StoreError(f"{self.name}: {error}") from error
 
-    def _set_aside(self, error: sqlite3.Error) -> None:
-        for connection in (self._reader, self._writer):
-            if connection is not None:
-                connection.close()
-        self._forget()
-        aside = self._path.with_name(f"{self._path.name}.damaged-{time.time_ns()}")
-        self._path.replace(aside)
-        for suffix in ("-wal", "-shm"):
-            self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
+    def _renew(self, file: int) -> None:
+        """Both connections are opened again when they are next used; once for each file."""
+        with self._file_lock:
+            if self._file == file:
+                self._file += 1
+
+    def _set_aside(self, file: int, error: sqlite3.Error) -> None:
+        with self._file_lock:
+            if self._file != file:
+                return  # the other thread was faster
+            aside = self._path.with_name(f"{self._path.name}.damaged-{time.time_ns()}")
+            self._path.replace(aside)
+            for suffix in ("-wal", "-shm"):
+                self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
+            self._file += 1
         log.warning("the state file is damaged (%s): it was set aside as %s", error, aside)
+
+
+def _is_damage(error: sqlite3.Error) -> bool:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGED
 
 
 def _migrate(connection: sqlite3.Connection, migrations: tuple[str, ...]) -> None:
     """Bring the file to this version, one process at a time."""
-    connection.execute("PRAGMA journal_mode = WAL")
+    if connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
+        connection.execute("PRAGMA journal_mode = WAL")
     if _version(connection, migrations) == len(migrations):
         return
     connection.execute("BEGIN IMMEDIATE")

@@ -6,8 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from aisopod.codecs import Target
-from aisopod.codecs.anthropic_messages import codec
+from aisopod.codecs.anthropic_messages.codec import codec
 from aisopod.errors import (
     AisopodError,
     ContentFilterError,
@@ -15,6 +14,7 @@ from aisopod.errors import (
     ProtocolError,
     StreamInterruptedError,
 )
+from aisopod.normalise.target import Target
 from aisopod.types import (
     ChatCompletion,
     ChatCompletionChunk,

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from aisopod.codecs.anthropic_messages import codec
+from aisopod.codecs.anthropic_messages.codec import codec
 from aisopod.errors import (
     AuthenticationError,
     BadRequestError,

@@ -6,9 +6,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from aisopod.codecs import Encoded, Target
-from aisopod.codecs.anthropic_messages import codec
+from aisopod.codecs.anthropic_messages.codec import codec
+from aisopod.codecs.codec import Encoded
 from aisopod.errors import InvalidRequestError, UnsupportedFeatureError
+from aisopod.normalise.target import Target
 from aisopod.types import (
     CacheControl,
     ChatCompletionRequest,

@@ -6,9 +6,9 @@ import msgspec
 import pytest
 
 from aisopod import errors
-from aisopod.codecs import Target
-from aisopod.codecs.bedrock_converse import codec
+from aisopod.codecs.bedrock_converse.codec import codec
 from aisopod.errors import ProtocolError, ProviderError, StreamInterruptedError
+from aisopod.normalise.target import Target
 from aisopod.types import (
     ChatCompletion,
     ImagePart,

@@ -6,11 +6,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from aisopod.codecs import Encoded, Target
-from aisopod.codecs.bedrock_converse import codec
-from aisopod.codecs.bedrock_converse.encode import count_body
+from aisopod.codecs.bedrock_converse.codec import codec
+from aisopod.codecs.bedrock_converse.counting import count_body
 from aisopod.codecs.bedrock_converse.families import bare_name, family_of
+from aisopod.codecs.codec import Encoded
 from aisopod.errors import InvalidRequestError, UnsupportedFeatureError
+from aisopod.normalise.target import Target
 from aisopod.types import (
     CacheControl,
     ChatCompletionRequest,

@@ -6,9 +6,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from aisopod.codecs import Target
-from aisopod.codecs.bedrock_invoke import codec, count_body
+from aisopod.codecs.bedrock_invoke.codec import codec
+from aisopod.codecs.bedrock_invoke.counting import count_body
 from aisopod.errors import OverloadedError, ProtocolError, RateLimitError, StreamInterruptedError
+from aisopod.normalise.target import Target
 from aisopod.types import ChatCompletionRequest, Message, Reasoning, Tool, fold
 
 MODEL = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"

@@ -6,9 +6,9 @@ import msgspec
 import pytest
 
 from aisopod import errors
-from aisopod.codecs import Target
-from aisopod.codecs.gemini_generate import codec
+from aisopod.codecs.gemini_generate.codec import codec
 from aisopod.errors import ContentFilterError, ProtocolError, ProviderError, StreamInterruptedError
+from aisopod.normalise.target import Target
 from aisopod.types import (
     ChatCompletion,
     ImagePart,

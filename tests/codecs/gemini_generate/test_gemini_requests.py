@@ -6,10 +6,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from aisopod.codecs import Encoded, Target
-from aisopod.codecs.gemini_generate import Quirks, codec
-from aisopod.codecs.gemini_generate.encode import count_body, vertex_count_body
+from aisopod.codecs.codec import Encoded
+from aisopod.codecs.gemini_generate.codec import codec
+from aisopod.codecs.gemini_generate.counting import count_body, vertex_count_body
+from aisopod.codecs.gemini_generate.quirks import Quirks
 from aisopod.errors import InvalidRequestError, UnsupportedFeatureError
+from aisopod.normalise.target import Target
 from aisopod.types import (
     CacheControl,
     ChatCompletionRequest,

@@ -7,9 +7,10 @@ import pytest
 from ollama._types import ChatRequest
 
 from aisopod import errors
-from aisopod.codecs import Encoded, Target
-from aisopod.codecs.ollama_chat import codec
+from aisopod.codecs.codec import Encoded
+from aisopod.codecs.ollama_chat.codec import codec
 from aisopod.errors import InvalidRequestError, StreamInterruptedError, UnsupportedFeatureError
+from aisopod.normalise.target import Target
 from aisopod.types import (
     ChatCompletionRequest,
     DocumentPart,

@@ -5,8 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from aisopod.codecs import Target
-from aisopod.codecs.openai_chat import codec
+from aisopod.codecs.openai_chat.codec import codec
 from aisopod.errors import (
     BadRequestError,
     ContentFilterError,
@@ -15,6 +14,7 @@ from aisopod.errors import (
     RateLimitError,
     StreamInterruptedError,
 )
+from aisopod.normalise.target import Target
 from aisopod.types import (
     ChatCompletion,
     ChatCompletionChunk,

@@ -7,9 +7,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from aisopod.codecs import Encoded, Target
-from aisopod.codecs.openai_chat import Quirks, codec
+from aisopod.codecs.codec import Encoded
+from aisopod.codecs.openai_chat.codec import codec
+from aisopod.codecs.openai_chat.quirks import Quirks
 from aisopod.errors import InvalidRequestError, UnsupportedFeatureError
+from aisopod.normalise.target import Target
 from aisopod.providers.compatible import HOSTS
 from aisopod.providers.host import Host
 from aisopod.providers.openai import host as openai

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from aisopod.codecs.openai_chat import codec
+from aisopod.codecs.openai_chat.codec import codec
 from aisopod.errors import (
     AuthenticationError,
     BadRequestError,

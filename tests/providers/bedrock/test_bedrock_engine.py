@@ -6,7 +6,6 @@ from typing import Any
 import msgspec
 import pytest
 
-from aisopod.codecs import openai_chat
 from aisopod.errors import AisopodError, MissingCredentialError
 from aisopod.providers.bedrock.platform import platform
 from aisopod.providers.bedrock.signing import authorize
@@ -24,7 +23,7 @@ def parsed(body: bytes, provider: str) -> Page:
 HOST = Host(
     id="bedrock",
     name="Amazon Bedrock",
-    codec=openai_chat.codec,
+    dialect="openai_chat",
     chat_path="/model/{model}/converse",
     listing=Listing(path="{listing_url}/foundation-models", parse=parsed),
     platform=platform,

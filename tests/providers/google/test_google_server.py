@@ -11,7 +11,6 @@ import msgspec
 import pytest
 import requests
 
-from aisopod.codecs.gemini_generate import codec
 from aisopod.providers._google.flow import client_config, log_in
 from aisopod.providers._google.sources import LoginSource
 from aisopod.providers._google.store import Login, LoginStore
@@ -86,7 +85,7 @@ async def test_a_clock_that_is_wrong_costs_one_refusal(
     host = Host(
         id="p",
         name="P",
-        codec=codec,
+        dialect="gemini_generate",
         chat_path="/",
         listing=Listing(path="/userinfo", parse=_parse),
     )

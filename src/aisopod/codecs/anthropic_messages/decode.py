@@ -22,8 +22,9 @@ from aisopod.codecs.anthropic_messages.schema import (
     MessageStop,
 )
 from aisopod.codecs.anthropic_messages.usage import uncounted, usage_of
-from aisopod.codecs.codec import UNREADABLE, Target
+from aisopod.codecs.codec import UNREADABLE
 from aisopod.errors import ProtocolError, StreamInterruptedError
+from aisopod.normalise.target import Target
 from aisopod.types import (
     ChatCompletionChunk,
     FinishReason,

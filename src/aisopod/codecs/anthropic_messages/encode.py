@@ -2,15 +2,14 @@
 
 from typing import Any
 
-import msgspec
-
 from aisopod.codecs.anthropic_messages.families import Family, family_of
 from aisopod.codecs.anthropic_messages.messages import cache_control, encode_messages
 from aisopod.codecs.anthropic_messages.thinking import encode_thinking
 from aisopod.codecs.codec import Encoded
 from aisopod.codecs.text import encode_json
 from aisopod.errors import InvalidRequestError
-from aisopod.normalise import Notes, Prepared
+from aisopod.normalise.notes import Notes
+from aisopod.normalise.placed import Prepared
 from aisopod.types import (
     ChatCompletionRequest,
     JsonSchema,
@@ -19,7 +18,7 @@ from aisopod.types import (
     ToolChoice,
 )
 
-__all__ = ["count_body", "write"]
+__all__ = ["write"]
 
 Body = dict[str, Any]
 
@@ -52,26 +51,6 @@ def write(prepared: Prepared, notes: Notes) -> Encoded:
     _rest(body, request, notes)
     body.update(request.extra)
     return Encoded(body=encode_json(body, notes), headers=headers, warnings=notes.warnings)
-
-
-# What the counting call does not take: every other field of a chat body it does.
-_NOT_COUNTED = frozenset(
-    {
-        "max_tokens", "stream", "metadata", "stop_sequences", "temperature", "top_p", "top_k",
-        "service_tier", "inference_geo", "container", "diagnostics",
-    }
-)  # fmt: skip
-
-
-def count_body(body: bytes, model: str) -> bytes:  # noqa: ARG001 - the body names it
-    """A chat body as the token counting call takes it.
-
-    https://docs.anthropic.com/en/api/messages-count-tokens.
-    """
-    fields: Body = msgspec.json.decode(body)
-    return msgspec.json.encode(
-        {name: value for name, value in fields.items() if name not in _NOT_COUNTED}
-    )
 
 
 def _default_max_tokens(request: ChatCompletionRequest, family: Family) -> int:

@@ -7,7 +7,8 @@ from typing import Any
 from aisopod.codecs.arguments import arguments_object
 from aisopod.codecs.media import base64_of, is_data_url
 from aisopod.errors import InvalidRequestError
-from aisopod.normalise import Notes, Placed
+from aisopod.normalise.notes import Notes
+from aisopod.normalise.placed import Placed
 from aisopod.types import (
     CacheControl,
     DocumentPart,

@@ -4,7 +4,7 @@ from typing import Any
 
 from aisopod.codecs.anthropic_messages.families import Family
 from aisopod.errors import InvalidRequestError
-from aisopod.normalise import Notes
+from aisopod.normalise.notes import Notes
 from aisopod.types import ChatCompletionRequest, Reasoning
 
 __all__ = ["encode_thinking"]

@@ -20,8 +20,9 @@ from aisopod.codecs.bedrock_converse.schema import (
     ReasoningText,
     Usage,
 )
-from aisopod.codecs.codec import TOOL_CALL_CUT, UNREADABLE, Target
+from aisopod.codecs.codec import TOOL_CALL_CUT, UNREADABLE
 from aisopod.errors import ProtocolError, StreamInterruptedError
+from aisopod.normalise.target import Target
 from aisopod.types import (
     ChatCompletionChunk,
     FinishReason,

@@ -14,7 +14,8 @@ from aisopod.codecs.codec import Encoded
 from aisopod.codecs.extra import merged
 from aisopod.codecs.text import encode_json
 from aisopod.errors import InvalidRequestError
-from aisopod.normalise import Notes, Prepared
+from aisopod.normalise.notes import Notes
+from aisopod.normalise.placed import Prepared
 from aisopod.types import (
     ChatCompletionRequest,
     JsonSchema,
@@ -24,7 +25,7 @@ from aisopod.types import (
     ToolChoice,
 )
 
-__all__ = ["count_body", "write"]
+__all__ = ["write"]
 
 Body = dict[str, Any]
 
@@ -77,19 +78,6 @@ def _has_room(body: Body) -> bool:
         "cachePoint" not in last
         and sum("cachePoint" in block for block in blocks) < MOST_CACHE_POINTS
     )
-
-
-_COUNTED = ("messages", "system", "toolConfig", "additionalModelRequestFields")
-
-
-def count_body(body: bytes, model: str) -> bytes:  # noqa: ARG001 - the path names it
-    """A chat body as the counting call takes it.
-
-    https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_CountTokens.html
-    """
-    whole: Body = msgspec.json.decode(body)
-    counted = {name: whole[name] for name in _COUNTED if name in whole}
-    return msgspec.json.encode({"input": {"converse": counted}})
 
 
 def _sampling(request: ChatCompletionRequest, family: Family, notes: Notes) -> Body:

@@ -8,7 +8,8 @@ from functools import lru_cache
 
 from aisopod.codecs.anthropic_messages import families as anthropic
 from aisopod.codecs.bedrock_converse.families import bare_name, family_of
-from aisopod.normalise import Limits, Target, Words
+from aisopod.normalise.limits import Limits, Words
+from aisopod.normalise.target import Target
 from aisopod.types import DocumentPart, ImagePart, MediaPart
 
 __all__ = ["limits"]

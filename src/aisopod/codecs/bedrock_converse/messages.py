@@ -8,7 +8,8 @@ from typing import Any
 from aisopod.codecs.arguments import arguments_object
 from aisopod.codecs.bedrock_converse.families import Family
 from aisopod.codecs.bedrock_converse.parts import Block, media_block
-from aisopod.normalise import Notes, Placed
+from aisopod.normalise.notes import Notes
+from aisopod.normalise.placed import Placed
 from aisopod.types import (
     CacheControl,
     DocumentPart,

@@ -8,7 +8,7 @@ from typing import Any
 
 from aisopod.codecs.media import base64_of, is_data_url
 from aisopod.errors import InvalidRequestError
-from aisopod.normalise import Notes
+from aisopod.normalise.notes import Notes
 from aisopod.types import DocumentPart, ImagePart, MediaPart, sniff_media_type
 
 __all__ = ["Block", "media_block"]

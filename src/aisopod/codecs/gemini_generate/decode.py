@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from aisopod.codecs.codec import TOOL_CALL_CUT, UNREADABLE, Target
+from aisopod.codecs.codec import TOOL_CALL_CUT, UNREADABLE
 from aisopod.codecs.gemini_generate.calls import Calls
 from aisopod.codecs.gemini_generate.errors import blocked_error, decode_error
 from aisopod.codecs.gemini_generate.schema import (
@@ -23,6 +23,7 @@ from aisopod.codecs.gemini_generate.schema import (
 )
 from aisopod.codecs.gemini_generate.schema import Part as WirePart
 from aisopod.errors import ContentFilterError, ProtocolError, ProviderError, StreamInterruptedError
+from aisopod.normalise.target import Target
 from aisopod.types import (
     ChatCompletionChunk,
     FinishReason,

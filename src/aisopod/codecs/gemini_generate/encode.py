@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import msgspec
-
 from aisopod.codecs.codec import Encoded
 from aisopod.codecs.extra import merged
 from aisopod.codecs.gemini_generate.families import Family, family_of
@@ -16,7 +14,8 @@ from aisopod.codecs.gemini_generate.messages import encode_messages
 from aisopod.codecs.gemini_generate.quirks import Quirks
 from aisopod.codecs.text import encode_json
 from aisopod.errors import InvalidRequestError
-from aisopod.normalise import Notes, Prepared
+from aisopod.normalise.notes import Notes
+from aisopod.normalise.placed import Prepared
 from aisopod.types import (
     ChatCompletionRequest,
     JsonSchema,
@@ -25,7 +24,7 @@ from aisopod.types import (
     ToolChoice,
 )
 
-__all__ = ["count_body", "vertex_count_body", "write"]
+__all__ = ["write"]
 
 Body = dict[str, Any]
 
@@ -76,30 +75,6 @@ def _check_cached(body: Body) -> None:
                 value=body["cachedContent"],
                 remedy="Leave out the system message and the tools",
             )
-
-
-def count_body(body: bytes, model: str) -> bytes:
-    """A chat body as the Gemini API's counting call takes it.
-
-    https://ai.google.dev/api/tokens: only this form counts system instruction and tools.
-    """
-    name = model if "/" in model else f"models/{model}"
-    return msgspec.json.encode({"generateContentRequest": {"model": name, **_decoded(body)}})
-
-
-def vertex_count_body(body: bytes, model: str) -> bytes:  # noqa: ARG001 - the path names it
-    """The same for Vertex AI, which takes the parts of a request directly.
-
-    https://cloud.google.com/vertex-ai/generative-ai/docs/model-reference/count-tokens
-    """
-    fields = ("contents", "systemInstruction", "tools", "generationConfig")
-    whole = _decoded(body)
-    return msgspec.json.encode({name: whole[name] for name in fields if name in whole})
-
-
-def _decoded(body: bytes) -> Body:
-    fields: Body = msgspec.json.decode(body)
-    return fields
 
 
 def _sampling(request: ChatCompletionRequest) -> Body:

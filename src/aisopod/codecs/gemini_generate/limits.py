@@ -4,7 +4,8 @@ import re
 from functools import lru_cache
 
 from aisopod.codecs.gemini_generate.families import family_of, lineage
-from aisopod.normalise import Limits, Target, Words
+from aisopod.normalise.limits import Limits, Words
+from aisopod.normalise.target import Target
 
 __all__ = ["limits"]
 

@@ -6,7 +6,8 @@ from aisopod.codecs.arguments import arguments_object, object_text
 from aisopod.codecs.gemini_generate.families import Family
 from aisopod.codecs.gemini_generate.parts import WirePart, encode_part, media_part
 from aisopod.errors import InvalidRequestError
-from aisopod.normalise import Notes, Placed
+from aisopod.normalise.notes import Notes
+from aisopod.normalise.placed import Placed
 from aisopod.types import (
     DocumentPart,
     ImagePart,

@@ -5,10 +5,11 @@ from typing import Any
 
 import msgspec
 
-from aisopod.codecs.codec import UNREADABLE, Target
+from aisopod.codecs.codec import UNREADABLE
 from aisopod.codecs.ollama_chat.errors import decode_error
 from aisopod.codecs.ollama_chat.schema import Chunk, Message, ToolCall
 from aisopod.errors import ProtocolError, StreamInterruptedError
+from aisopod.normalise.target import Target
 from aisopod.types import (
     ChatCompletionChunk,
     FinishReason,

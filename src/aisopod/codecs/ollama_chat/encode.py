@@ -8,7 +8,8 @@ from aisopod.codecs.codec import Encoded
 from aisopod.codecs.media import base64_of, is_data_url
 from aisopod.codecs.text import encode_json
 from aisopod.errors import InvalidRequestError
-from aisopod.normalise import Notes, Placed, Prepared
+from aisopod.normalise.notes import Notes
+from aisopod.normalise.placed import Placed, Prepared
 from aisopod.types import (
     ChatCompletionRequest,
     DocumentPart,

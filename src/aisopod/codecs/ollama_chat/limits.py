@@ -1,6 +1,7 @@
 """What the wire takes of a conversation: https://github.com/ollama/ollama/blob/main/docs/api.md."""
 
-from aisopod.normalise import Limits, Target
+from aisopod.normalise.limits import Limits
+from aisopod.normalise.target import Target
 
 __all__ = ["limits"]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from aisopod.codecs.codec import UNREADABLE, Target
+from aisopod.codecs.codec import UNREADABLE
 from aisopod.codecs.openai_chat.errors import decode_error, is_failure
 from aisopod.codecs.openai_chat.lenient import parse, read_leniently
 from aisopod.codecs.openai_chat.pieces import CallTracker, Keeper, reasoning_text
@@ -21,6 +21,7 @@ from aisopod.codecs.openai_chat.schema import (
 )
 from aisopod.codecs.openai_chat.usage import usage_of
 from aisopod.errors import ProtocolError, StreamInterruptedError
+from aisopod.normalise.target import Target
 from aisopod.types import (
     ChatCompletionChunk,
     FinishReason,

@@ -14,7 +14,8 @@ from aisopod.codecs.openai_chat.messages import encode_messages
 from aisopod.codecs.openai_chat.quirks import Quirks
 from aisopod.codecs.text import encode_json
 from aisopod.errors import InvalidRequestError, UnsupportedFeatureError
-from aisopod.normalise import Notes, Prepared
+from aisopod.normalise.notes import Notes
+from aisopod.normalise.placed import Prepared
 from aisopod.types import ChatCompletionRequest, JsonSchema, OpaqueTool, Tool, ToolChoice
 
 __all__ = ["write"]

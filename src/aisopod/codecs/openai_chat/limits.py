@@ -8,7 +8,8 @@ from functools import lru_cache
 
 from aisopod.codecs.openai_chat.families import find_family
 from aisopod.codecs.openai_chat.quirks import Quirks
-from aisopod.normalise import Limits, Target, Words
+from aisopod.normalise.limits import Limits, Words
+from aisopod.normalise.target import Target
 
 __all__ = ["limits"]
 

@@ -9,7 +9,8 @@ from typing import Any
 from aisopod.codecs.openai_chat.families import Family
 from aisopod.codecs.openai_chat.quirks import Quirks
 from aisopod.errors import InvalidRequestError
-from aisopod.normalise import Notes, Placed, Prepared
+from aisopod.normalise.notes import Notes
+from aisopod.normalise.placed import Placed, Prepared
 from aisopod.types import (
     CacheControl,
     DocumentPart,

@@ -5,8 +5,7 @@ from typing import Any
 
 import msgspec
 
-from aisopod.codecs.anthropic_messages import codec
-from aisopod.codecs.anthropic_messages.encode import count_body
+from aisopod.codecs.anthropic_messages.counting import count_body
 from aisopod.errors import ProtocolError
 from aisopod.providers.host import Credential, Host, Listing, Page, TokenCounting
 from aisopod.types import HttpRequest, ModelInfo
@@ -122,7 +121,7 @@ def parse_count(body: bytes) -> int:
 host = Host(
     id="anthropic",
     name="Anthropic",
-    codec=codec,
+    dialect="anthropic_messages",
     base_url="https://api.anthropic.com",
     chat_path="/v1/messages",
     listing=Listing(path="/v1/models?limit=1000", parse=parse_models, cursor_query="after_id"),

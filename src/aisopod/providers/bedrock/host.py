@@ -2,8 +2,7 @@
 
 from urllib.parse import quote
 
-from aisopod.codecs.bedrock_converse import codec
-from aisopod.codecs.bedrock_converse.encode import count_body
+from aisopod.codecs.bedrock_converse.counting import count_body
 from aisopod.codecs.bedrock_converse.families import without_geography
 from aisopod.providers.bedrock.listing import join, parse_count, parse_models, parse_profiles
 from aisopod.providers.bedrock.platform import platform
@@ -21,7 +20,7 @@ def model_path(model: str) -> str:
 host = Host(
     id="bedrock",
     name="Amazon Bedrock",
-    codec=codec,
+    dialect="bedrock_converse",
     chat_path="/model/{model}/converse",
     stream_path="/model/{model}/converse-stream",
     model_path=model_path,

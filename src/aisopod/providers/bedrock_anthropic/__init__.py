@@ -6,7 +6,7 @@ For what Converse does not hand on: Anthropic's beta features, server tools, exa
 import msgspec
 
 from aisopod.codecs.bedrock_converse.families import without_geography
-from aisopod.codecs.bedrock_invoke import codec, count_body
+from aisopod.codecs.bedrock_invoke.counting import count_body
 from aisopod.providers.bedrock.host import host as bedrock
 from aisopod.providers.bedrock.listing import join, parse_count
 from aisopod.providers.host import TokenCounting
@@ -31,7 +31,7 @@ host = msgspec.structs.replace(
     id="bedrock-anthropic",
     sibling="bedrock",
     name="Anthropic on Amazon Bedrock",
-    codec=codec,
+    dialect="bedrock_invoke",
     chat_path="/model/{model}/invoke",
     stream_path="/model/{model}/invoke-with-response-stream",
     listing=bedrock.listing and msgspec.structs.replace(bedrock.listing, join=join_anthropic),

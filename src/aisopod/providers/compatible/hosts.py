@@ -5,7 +5,7 @@ Sources stand with each host; what a host's pages do not say is left at the quir
 
 from collections.abc import Mapping
 
-from aisopod.codecs.openai_chat import Quirks, codec
+from aisopod.codecs.openai_chat.quirks import Quirks
 from aisopod.providers.host import Credential, Host, bearer
 from aisopod.providers.openai.listing import listing
 from aisopod.types import HttpRequest
@@ -18,7 +18,7 @@ _CHAT = "/chat/completions"
 _OPENROUTER = Host(
     id="openrouter",
     name="OpenRouter",
-    codec=codec,
+    dialect="openai_chat",
     base_url="https://openrouter.ai/api/v1",
     chat_path=_CHAT,
     listing=listing(),
@@ -43,7 +43,7 @@ _OPENROUTER = Host(
 _GROQ = Host(
     id="groq",
     name="Groq",
-    codec=codec,
+    dialect="openai_chat",
     base_url="https://api.groq.com/openai/v1",
     chat_path=_CHAT,
     listing=listing(),
@@ -61,7 +61,7 @@ _GROQ = Host(
 _DEEPSEEK = Host(
     id="deepseek",
     name="DeepSeek",
-    codec=codec,
+    dialect="openai_chat",
     base_url="https://api.deepseek.com",
     chat_path=_CHAT,
     listing=listing(),
@@ -84,7 +84,7 @@ _DEEPSEEK = Host(
 _MISTRAL = Host(
     id="mistral",
     name="Mistral",
-    codec=codec,
+    dialect="openai_chat",
     base_url="https://api.mistral.ai/v1",
     chat_path=_CHAT,
     listing=listing(),
@@ -109,7 +109,7 @@ _MISTRAL = Host(
 _XAI = Host(
     id="xai",
     name="xAI",
-    codec=codec,
+    dialect="openai_chat",
     base_url="https://api.x.ai/v1",
     chat_path=_CHAT,
     listing=listing(),
@@ -125,7 +125,7 @@ _XAI = Host(
 _TOGETHER = Host(
     id="together",
     name="Together AI",
-    codec=codec,
+    dialect="openai_chat",
     base_url="https://api.together.xyz/v1",
     chat_path=_CHAT,
     listing=listing(),
@@ -138,7 +138,7 @@ _TOGETHER = Host(
 _FIREWORKS = Host(
     id="fireworks",
     name="Fireworks AI",
-    codec=codec,
+    dialect="openai_chat",
     base_url="https://api.fireworks.ai/inference/v1",
     chat_path=_CHAT,
     listing=listing(),
@@ -151,7 +151,7 @@ _FIREWORKS = Host(
 _CEREBRAS = Host(
     id="cerebras",
     name="Cerebras",
-    codec=codec,
+    dialect="openai_chat",
     base_url="https://api.cerebras.ai/v1",
     chat_path=_CHAT,
     listing=listing(),
@@ -168,7 +168,7 @@ _CEREBRAS = Host(
 _PERPLEXITY = Host(
     id="perplexity",
     name="Perplexity",
-    codec=codec,
+    dialect="openai_chat",
     base_url="https://api.perplexity.ai",
     chat_path=_CHAT,
     key_variables=("PERPLEXITY_API_KEY", "PPLX_API_KEY"),
@@ -200,7 +200,7 @@ def _azure_base_url(value: str) -> str:
 _AZURE = Host(
     id="azure",
     name="Azure OpenAI",
-    codec=codec,
+    dialect="openai_chat",
     chat_path="/openai/deployments/{model}/chat/completions?api-version={api_version}",
     listing=listing("/openai/models?api-version={api_version}"),
     key_variables=("AZURE_OPENAI_API_KEY",),
@@ -226,7 +226,7 @@ _AZURE = Host(
 _VLLM = Host(
     id="vllm",
     name="vLLM",
-    codec=codec,
+    dialect="openai_chat",
     base_url="http://127.0.0.1:8000/v1",
     chat_path=_CHAT,
     listing=listing(),
@@ -241,7 +241,7 @@ _VLLM = Host(
 _LLAMACPP = Host(
     id="llamacpp",
     name="llama.cpp",
-    codec=codec,
+    dialect="openai_chat",
     base_url="http://127.0.0.1:8080/v1",
     chat_path=_CHAT,
     listing=listing(),
@@ -256,7 +256,7 @@ _LLAMACPP = Host(
 _LMSTUDIO = Host(
     id="lmstudio",
     name="LM Studio",
-    codec=codec,
+    dialect="openai_chat",
     base_url="http://127.0.0.1:1234/v1",
     chat_path=_CHAT,
     listing=listing(),
@@ -300,7 +300,7 @@ def custom_host(
     return Host(
         id=id,
         name=name or id,
-        codec=codec,
+        dialect="openai_chat",
         base_url=base_url.rstrip("/"),
         chat_path=_CHAT,
         listing=listing(),

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from urllib.parse import quote
 
-from aisopod.codecs.gemini_generate import Quirks, codec
-from aisopod.codecs.gemini_generate.encode import count_body
+from aisopod.codecs.gemini_generate.counting import count_body
+from aisopod.codecs.gemini_generate.quirks import Quirks
 from aisopod.providers._google import gemini_platform
 from aisopod.providers.gemini.listing import parse_count, parse_models
 from aisopod.providers.host import Credential, Host, Listing, TokenCounting
@@ -30,7 +30,7 @@ def model_path(model: str) -> str:
 host = Host(
     id="gemini",
     name="Gemini",
-    codec=codec,
+    dialect="gemini_generate",
     base_url="https://generativelanguage.googleapis.com",
     chat_path="/{api_version}/{model}:generateContent",
     stream_path="/{api_version}/{model}:streamGenerateContent?alt=sse",

@@ -2,7 +2,6 @@
 
 from urllib.parse import urlsplit
 
-from aisopod.codecs.ollama_chat import codec
 from aisopod.errors import ConfigurationError
 from aisopod.providers.host import Host, Listing, Pulling
 from aisopod.providers.ollama.management import decode_pull, encode_name, parse_show, parse_tags
@@ -41,7 +40,7 @@ def parse_address(address: str) -> str:
 host = Host(
     id="ollama",
     name="Ollama",
-    codec=codec,
+    dialect="ollama_chat",
     base_url=f"http://127.0.0.1:{_PORT}",
     chat_path="/api/chat",
     listing=Listing(

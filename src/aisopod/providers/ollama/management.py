@@ -4,7 +4,6 @@ from typing import Any
 
 import msgspec
 
-from aisopod.codecs.ollama_chat.errors import decode_error
 from aisopod.errors import ProtocolError
 from aisopod.providers.host import Page
 from aisopod.types import ModelInfo, PullProgress
@@ -124,6 +123,8 @@ def decode_pull(frame: bytes) -> PullProgress:
     except msgspec.DecodeError as error:
         raise ProtocolError(str(error), dialect="ollama_pull", frame=frame) from error
     if step.error is not None:
+        from aisopod.codecs.ollama_chat.errors import decode_error
+
         raise decode_error(None, {}, frame)
     return PullProgress(
         status=step.status, digest=step.digest, total=step.total, completed=step.completed

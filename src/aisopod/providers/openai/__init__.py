@@ -1,6 +1,6 @@
 """OpenAI itself: https://platform.openai.com/docs/api-reference/chat."""
 
-from aisopod.codecs.openai_chat import Quirks, codec
+from aisopod.codecs.openai_chat.quirks import Quirks
 from aisopod.providers.host import Host
 from aisopod.providers.openai.listing import listing
 from aisopod.providers.openai.tokens import text_counter
@@ -10,7 +10,7 @@ __all__ = ["host"]
 host = Host(
     id="openai",
     name="OpenAI",
-    codec=codec,
+    dialect="openai_chat",
     base_url="https://api.openai.com/v1",
     chat_path="/chat/completions",
     listing=listing(),

@@ -5,8 +5,8 @@ The dialect is the Gemini API's; address, credentials and a few fields differ.
 
 from urllib.parse import quote
 
-from aisopod.codecs.gemini_generate import Quirks, codec
-from aisopod.codecs.gemini_generate.encode import vertex_count_body
+from aisopod.codecs.gemini_generate.counting import vertex_count_body
+from aisopod.codecs.gemini_generate.quirks import Quirks
 from aisopod.providers._google import vertex_platform
 from aisopod.providers.gemini.listing import parse_count, parse_publisher_models
 from aisopod.providers.host import Host, Listing, TokenCounting
@@ -25,7 +25,7 @@ def model_path(model: str) -> str:
 host = Host(
     id="vertex",
     name="Vertex AI",
-    codec=codec,
+    dialect="gemini_generate",
     chat_path=_PLACE + "/{model}:generateContent",
     stream_path=_PLACE + "/{model}:streamGenerateContent?alt=sse",
     model_path=model_path,
