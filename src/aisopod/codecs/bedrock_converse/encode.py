@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from aisopod.codecs.anthropic_messages import families as anthropic
 from aisopod.codecs.anthropic_messages.thinking import encode_thinking
 from aisopod.codecs.bedrock_converse.families import Family, family_of
 from aisopod.codecs.bedrock_converse.messages import MOST_CACHE_POINTS, cache_point, encode_messages
@@ -47,7 +48,7 @@ def write(prepared: Prepared, notes: Notes) -> Encoded:
     if system:
         body["system"] = system
     config = _sampling(request, family, notes)
-    native = _reasoning(config, request, family, notes)
+    native = _reasoning(config, prepared, family, notes)
     if config:
         body["inferenceConfig"] = config
     tools = _tools(request, turns, family, native, notes)
@@ -122,13 +123,13 @@ def _sampling(request: ChatCompletionRequest, family: Family, notes: Notes) -> B
     return config
 
 
-def _reasoning(config: Body, request: ChatCompletionRequest, family: Family, notes: Notes) -> Body:
+def _reasoning(config: Body, prepared: Prepared, family: Family, notes: Notes) -> Body:
     """The models' own fields for how much to think, which this wire hands on."""
-    wish = request.reasoning
+    wish = prepared.request.reasoning
     if wish is None:
         return {}
     if family.claude is not None:
-        return _claude_thinking(config, request, family, notes)
+        return _claude_thinking(config, prepared, family.claude, notes)
     if family.reasoning is None:
         if wish.effort != "none":
             notes.unsupported("reasoning", wish, "the model does not think", "Leave it out")
@@ -168,13 +169,12 @@ def _by_effort(wish: Reasoning, family: Family, notes: Notes) -> Body:
 
 
 def _claude_thinking(
-    config: Body, request: ChatCompletionRequest, family: Family, notes: Notes
+    config: Body, prepared: Prepared, claude: anthropic.Family, notes: Notes
 ) -> Body:
     """Anthropic's own fields; a budget is part of maxTokens, so that must be known then."""
-    if family.claude is None:
-        return {}
-    fields: Body = {"max_tokens": request.max_tokens or family.claude.max_output_tokens}
-    headers = encode_thinking(fields, request, family.claude, notes)
+    request = prepared.request
+    fields: Body = {"max_tokens": request.max_tokens or claude.max_output_tokens}
+    headers = encode_thinking(fields, prepared, claude, notes)
     limit = fields.pop("max_tokens")
     if fields.get("thinking", {}).get("type") == "enabled":
         config["maxTokens"] = limit
