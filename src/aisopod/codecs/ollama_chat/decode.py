@@ -163,7 +163,10 @@ def _usage(chunk: Chunk) -> TokenUsage | None:
 
 def _metadata(frame: bytes) -> dict[str, Any] | None:
     """What else the last object tells: durations in nanoseconds, the remote model."""
-    told = _decode_object(frame)
+    try:
+        told = _decode_object(frame)
+    except UNREADABLE as error:  # what the types pass over may be no UTF-8
+        raise ProtocolError(str(error), dialect=_DIALECT, frame=frame) from error
     found = {name: value for name, value in told.items() if name not in _READ and value is not None}
     return found or None
 
