@@ -20,7 +20,7 @@ from aisopod.simulator.wire import Refusal, Wire
 from aisopod.types import OpaquePart, TextPart, ThinkingPart, TokenUsage, ToolCall
 from support.recordings import load
 
-__all__ = ["Seeds", "mutated", "seeds_of", "spoiled_json"]
+__all__ = ["Seeds", "mutated", "seeds_of", "spoiled_json", "wire_body"]
 
 _CLAUDE = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
 _WIRES: dict[str, tuple[Callable[[], Wire], str, str]] = {
@@ -85,6 +85,15 @@ def seeds_of(dialect: str) -> Seeds:
             kind = found.streams if recording.stream else found.plain
             (kind if recording.status < 400 else found.errors).append(recording.body)
     return found
+
+
+def wire_body(dialect: str, reply: Reply, *, stream: bool = True) -> bytes:
+    """The body of an answer as the simulator writes it, without a network."""
+    make, model, form = _WIRES[dialect]
+    wire, asked = make(), Asked(model=model, stream=stream, thinking=True, form=form)
+    if not stream:
+        return wire.plain(reply, asked, 1)
+    return b"".join(frame.data for frame in wire.frames(reply, asked, 1))
 
 
 # --- bytes ---

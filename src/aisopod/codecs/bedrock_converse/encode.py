@@ -226,7 +226,12 @@ def _tools(
 def _used(turns: list[Body]) -> dict[str, bool]:
     """The tools that a history speaks of, and whether the service makes their calls itself."""
     calls = [block["toolUse"] for turn in turns for block in turn["content"] if "toolUse" in block]
-    return {call["name"]: call.get("type") == "server_tool_use" for call in calls}
+    # A call of the service's own is kept as it came, with a name or without.
+    return {
+        call["name"]: call.get("type") == "server_tool_use"
+        for call in calls
+        if isinstance(call.get("name"), str)
+    }
 
 
 def _tool(tool: Tool | OpaqueTool, path: str, family: Family, notes: Notes) -> list[Body]:
