@@ -7,7 +7,7 @@ import pytest
 
 from aisopod import AsyncClient
 from aisopod.simulator import Reply, Simulator
-from aisopod.types import Message, ThinkingPart, ToolCall
+from aisopod.types import Message, TextPart, ThinkingPart, ToolCall
 from hazards.ends import WEATHER, address, asked, meeting, on_each, user
 from support.dialects import Dialect
 
@@ -38,7 +38,7 @@ async def _goes_on(client: AsyncClient, dialect: Dialect, partial: Message) -> N
 
 
 def _is_beginning(partial: Message) -> bool:
-    said = "".join(part.text for part in partial.parts if part.__class__.__name__ == "TextPart")
+    said = "".join(part.text for part in partial.parts if isinstance(part, TextPart))
     thought = "".join(part.text for part in partial.parts if isinstance(part, ThinkingPart))
     called = [call.arguments for call in partial.tool_calls]
     return (

@@ -1,5 +1,6 @@
 """Tokens: streamed and plain the same; what an answer that was left had told is partial."""
 
+import msgspec
 import pytest
 
 from aisopod import AisopodError
@@ -20,7 +21,8 @@ ENDINGS = ["stop", "length", "tool_calls"]
 
 
 def usage_of(dialect: Dialect) -> TokenUsage:
-    return TokenUsage(input_tokens=100, output_tokens=17, **TOLD[dialect.provider])
+    told = {"input_tokens": 100, "output_tokens": 17, **TOLD[dialect.provider]}
+    return msgspec.convert(told, TokenUsage)
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
