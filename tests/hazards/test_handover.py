@@ -11,7 +11,10 @@ from aisopod.types import ChatCompletion, Message, ThinkingPart, ToolCall
 from hazards.ends import PAIRS, WEATHER, asked, meeting, on_pairs, user
 from support.dialects import DIALECTS, Dialect
 
-streams = pytest.mark.parametrize("stream", [True, False], ids=["stream", "plain"])
+ways = pytest.mark.parametrize(
+    ("stream", "ask_between"), [(True, False), (False, True)],
+    ids=["streamed-in-the-loop", "plain-by-the-user"],
+)  # fmt: skip
 
 
 def calling(*cities: str) -> Reply:
@@ -63,8 +66,7 @@ async def test_the_simulator_signs() -> None:
             assert signatures(simulator.requests[-1].body), dialect.name
 
 
-@streams
-@pytest.mark.parametrize("ask_between", [True, False], ids=["by-the-user", "in-the-loop"])
+@ways
 @on_pairs
 async def test_there_and_back(
     one: Dialect, other: Dialect, *, stream: bool, ask_between: bool
