@@ -26,10 +26,14 @@ _MOST_HEADS = 64
 class EventStreamFraming:
     """Splits a body into its messages; both checksums of each are checked."""
 
-    __slots__ = ("_broken", "_heads", "_rest")
+    __slots__ = ("_broken", "_heads", "_held", "_missing", "_rest")
 
     def __init__(self) -> None:
         self._rest = b""
+        # What has come behind the rest, and how many bytes its message lacks: joined once, or a
+        # long message costs its length squared.
+        self._held: list[bytes] = []
+        self._missing = 0
         self._broken: ProtocolError | None = None
         # A stream has a handful of different headers, and thousands of messages.
         self._heads: dict[bytes, bytes] = {}
@@ -43,14 +47,19 @@ class EventStreamFraming:
         """
         if self._broken is not None:
             raise self._broken
-        rest = self._rest
-        buffer = rest + data if rest else data
+        if len(data) < self._missing:
+            self._held.append(data)
+            self._missing -= len(data)
+            return []
+        buffer = b"".join([self._rest, *self._held, data]) if self._rest else data
+        self._held, self._missing = [], 0
         frames: list[bytes] = []
         start, end = 0, len(buffer)
         try:
             while end - start >= _LEAST:
                 after = start + _length(buffer, start)
                 if after > end:
+                    self._missing = after - end
                     break
                 frames.append(self._message(buffer, start, after))
                 start = after
@@ -69,7 +78,8 @@ class EventStreamFraming:
         """
         if self._broken is not None:
             raise self._broken
-        rest, self._rest = self._rest, b""
+        rest = b"".join([self._rest, *self._held])
+        self._rest, self._held, self._missing = b"", [], 0
         return [rest] if rest else []
 
     def _message(self, buffer: bytes, start: int, after: int) -> bytes:

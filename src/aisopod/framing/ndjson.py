@@ -8,10 +8,12 @@ __all__ = ["NdjsonFraming"]
 class NdjsonFraming:
     """Splits a body into its lines; empty ones are skipped."""
 
-    __slots__ = ("_rest",)
+    __slots__ = ("_held", "_size")
 
     def __init__(self) -> None:
-        self._rest = b""
+        # Pieces of a line without its end: joined once, or a long line costs its length squared.
+        self._held: list[bytes] = []
+        self._size = 0
 
     def feed(self, data: bytes) -> list[bytes]:
         """Take in the next bytes; give the lines they complete.
@@ -19,17 +21,21 @@ class NdjsonFraming:
         Raises:
             ProtocolError: a line is longer than MAX_FRAME_BYTES.
         """
-        rest = self._rest
+        held = self._held
         if data.find(b"\n") < 0:
-            self._rest = rest + data
-            if len(self._rest) > MAX_FRAME_BYTES:
-                raise too_long("ndjson", self._rest)
+            held.append(data)
+            self._size += len(data)
+            if self._size > MAX_FRAME_BYTES:
+                raise too_long("ndjson", b"".join(held))
             return []
-        lines = (rest + data if rest else data).split(b"\n")
-        self._rest = lines.pop()
+        lines = (b"".join([*held, data]) if held else data).split(b"\n")
+        rest = lines.pop()
+        self._held = [rest] if rest else []
+        self._size = len(rest)
         return [line for line in lines if line.strip()]
 
     def close(self) -> list[bytes]:
         """Give a last line that was not ended."""
-        rest, self._rest = self._rest, b""
+        rest = b"".join(self._held)
+        self._held, self._size = [], 0
         return [rest] if rest.strip() else []

@@ -13,10 +13,14 @@ _BOM = b"\xef\xbb\xbf"
 class SseFraming:
     """Splits an event stream into the payloads of its events."""
 
-    __slots__ = ("_after_cr", "_crlf", "_fresh", "_rest", "_start")
+    __slots__ = ("_after_cr", "_crlf", "_fresh", "_held", "_rest", "_size", "_start")
 
     def __init__(self) -> None:
         self._rest = b""
+        # What has come behind the rest without ending its event, and the size of both: joined
+        # once, or a long event costs its length squared.
+        self._held: list[bytes] = []
+        self._size = 0
         self._after_cr = False
         self._start = True
         # Whether nothing but the rest of the last read is to be remembered.
@@ -32,7 +36,7 @@ class SseFraming:
         """
         # Nearly every read is of events of one line of data, perhaps behind the event's name.
         # (13 is CR: looking for a number is ten times faster than for a byte string.)
-        if self._fresh:
+        if self._fresh and not self._held:
             rest = self._rest
             buffer = rest + data if rest else data
             separator = b"\n\n" if 13 not in data and not self._crlf else b"\r\n\r\n"
@@ -50,7 +54,8 @@ class SseFraming:
 
     def close(self) -> list[bytes]:
         """Give an event that was not followed by its empty line; some servers end so."""
-        rest, self._rest = self._rest, b""
+        rest = b"".join([self._rest, *self._held])
+        self._rest, self._held = b"", []
         payload = _payload(self._with_lf(rest) if self._crlf else rest)
         return [] if payload is None else [payload]
 
@@ -58,6 +63,11 @@ class SseFraming:
         if self._after_cr or b"\r" in data:
             data = self._with_lf(data)
         rest = self._rest
+        if self._held:
+            if not self._ends(data):
+                return self._hold(data)
+            rest = b"".join([rest, *self._held])
+            self._held = []
         buffer = rest + data if rest else data
         if self._start:
             # A byte order mark may open the stream; wait until it can be told from other bytes.
@@ -68,13 +78,23 @@ class SseFraming:
             buffer = buffer.removeprefix(_BOM)
             rest = b""
         if buffer.find(b"\n\n", max(len(rest) - 1, 0)) < 0:
-            if len(buffer) > MAX_FRAME_BYTES:
-                raise too_long("sse", buffer)
-            self._rest = buffer
-            return []
+            self._rest, self._size = b"", 0
+            return self._hold(buffer)
         events = buffer.split(b"\n\n")
         self._rest = events.pop()
         return [payload for event in events if (payload := _payload(event)) is not None]
+
+    def _ends(self, data: bytes) -> bool:
+        """Whether an event ends in the data, perhaps with the line end that came before it."""
+        return b"\n\n" in data or (data[:1] == b"\n" and self._held[-1][-1:] == b"\n")
+
+    def _hold(self, data: bytes) -> list[bytes]:
+        if data:
+            self._held.append(data)
+            self._size += len(data)
+        if self._size > MAX_FRAME_BYTES:
+            raise too_long("sse", b"".join(self._held))
+        return []
 
     def _with_lf(self, data: bytes) -> bytes:
         """Make every line end in LF; a CR LF pair may be split over two reads."""

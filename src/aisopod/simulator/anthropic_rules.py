@@ -11,7 +11,9 @@ from typing import Any
 
 from aisopod.simulator.wire import Call, Fields, Refusal
 
-__all__ = ["blocks_of", "check", "check_count", "check_settings", "merged", "signature_of"]
+__all__ = [
+    "blocks_of", "check", "check_begun", "check_count", "check_settings", "merged", "signature_of",
+]  # fmt: skip
 
 _SAMPLING = ("temperature", "top_p", "top_k")
 _NOT_COUNTED = frozenset({"max_tokens", "stream", "metadata", "stop_sequences", *_SAMPLING})
@@ -31,7 +33,12 @@ _NEVER_OFF = re.compile(r"claude-(fable-5|mythos-5|opus-5-5|sonnet-5-5)")
 _NEVER_FORCED = re.compile(r"claude-(fable-5-[12]|mythos-5-2|opus-5-5|sonnet-5-5)")
 _SYSTEM_ENTRIES = re.compile(r"claude-(fable-5|mythos-5|opus-4-8|opus-5|sonnet-5|haiku-5-5)")
 
+# https://platform.claude.com/docs/en/about-claude/models/whats-new-claude-4-6#prefill-removal
+_NO_PREFILL = re.compile(r"claude-((opus|sonnet)-4-[6-9]|(fable|mythos|opus|sonnet|haiku)-5)")
+
 _ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+_NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")
+_THOUGHT = frozenset({"thinking", "redacted_thinking"})
 
 
 def check(call: Call, issued: Mapping[str, set[str]]) -> None:
@@ -162,23 +169,98 @@ def _check_tools(body: Fields) -> None:
         if _NEVER_FORCED.match(body["model"]):
             raise _bad("tool_choice: forced tool use is not supported on this model.")
     names = [tool["name"] for tool in body.get("tools") or []]
+    for index, name in enumerate(names):
+        _check_name(name, f"tools.{index}.custom")
     if len(set(names)) < len(names):
         raise _bad("tools: Tool names must be unique.")
     if choice.get("type") == "tool" and choice.get("name") not in names:
         raise _bad(f"Tool '{choice.get('name')}' not found in provided tools")
 
 
+def _check_name(name: str, path: str) -> None:
+    if not _NAME.fullmatch(name):
+        raise _bad(f"{path}.name: String should match pattern '^[a-zA-Z0-9_-]{{1,128}}$'")
+
+
+def check_begun(body: Fields, turns: list[tuple[str, list[str]]]) -> None:
+    """Refuse thinking with a budget in a turn that did not begin with thinking.
+
+    https://docs.anthropic.com/en/docs/build-with-claude/extended-thinking#preserving-thinking-blocks
+
+    Args:
+        body: the settings.
+        turns: of each turn the role and the types of its blocks.
+
+    Raises:
+        Refusal: with the documented words.
+    """
+    if (body.get("thinking") or {}).get("type") != "enabled":
+        return
+    begun: tuple[int, str] | None = None
+    for index, (role, kinds) in enumerate(turns):
+        if role == "assistant" and kinds:
+            begun = begun or (index, kinds[0])
+        elif role == "user" and "tool_result" not in kinds:
+            begun = None
+    if begun is not None and begun[1] not in _THOUGHT:
+        raise _bad(
+            f"messages.{begun[0]}.content.0.type: Expected `thinking` or `redacted_thinking`, but "
+            f"found `{begun[1]}`. When `thinking` is enabled, a final `assistant` message must "
+            "start with a thinking block (preceeding the lastmost set of `tool_use` and "
+            "`tool_result` blocks). To avoid this requirement, disable `thinking`."
+        )
+
+
+def _check_content(messages: list[Fields], index: int) -> None:
+    is_open = index == len(messages) - 1 and messages[index]["role"] == "assistant"
+    if not messages[index]["content"] and not is_open:
+        raise _bad(
+            f"messages.{index}: all messages must have non-empty content except for the optional "
+            "final assistant message"
+        )
+
+
+def _check_system(system: Any) -> None:  # noqa: ANN401 - any JSON may come
+    for position, block in enumerate(system if isinstance(system, list) else ()):
+        _check_text(block["text"], f"system.{position}")
+
+
+def _check_prefill(body: Fields, turns: list[Fields]) -> None:
+    """A text that the model is to continue; what ends in another block is a turn that paused."""
+    last = turns[-1]
+    if last["role"] != "assistant" or last["content"][-1:] == []:
+        return
+    end = last["content"][-1]
+    if end["type"] != "text":
+        return
+    if _NO_PREFILL.match(body["model"]):
+        raise _bad(
+            "This model does not support assistant message prefill. The conversation must end "
+            "with a user message."
+        )
+    if end["text"] != end["text"].rstrip():
+        raise _bad("messages: final assistant content cannot end with trailing whitespace")
+
+
 def _check_turns(body: Fields, issued: Mapping[str, set[str]]) -> None:
+    _check_system(body.get("system"))
     for index, message in enumerate(body["messages"]):
         _check_role(message, body["model"], index)
+        _check_content(body["messages"], index)
         for position, block in enumerate(blocks_of(message)):
             _check_block(block, f"messages.{index}.content.{position}", issued)
     calls: list[str] = []
+    known: set[str] = set()
     turns = merged(body["messages"])
     for index, turn in enumerate(turns):
         _check_results(turn["content"], calls, index)
         calls = [block["id"] for block in turn["content"] if block["type"] == "tool_use"]
+        if len(known) + len(calls) > len(known := known.union(calls)):
+            raise _bad(f"messages.{index}: `tool_use` ids must be unique")
     _check_results([], calls, len(turns))
+    _check_prefill(body, turns)
+    kinds = [(turn["role"], [block["type"] for block in turn["content"]]) for turn in turns]
+    check_begun(body, kinds)
 
 
 def _check_role(message: Fields, model: str, index: int) -> None:
@@ -207,6 +289,11 @@ def _check_results(content: list[Fields], calls: list[str], index: int) -> None:
                 f"{result}. Each `tool_result` block must have a corresponding `tool_use` block "
                 "in the previous message."
             )
+    if twice := next((each for each in results if results.count(each) > 1), None):
+        raise _bad(
+            f"messages.{index}: each tool_use must have a single result. Found multiple "
+            f"`tool_result` blocks with id: {twice}"
+        )
 
 
 def _check_block(block: Fields, path: str, issued: Mapping[str, set[str]]) -> None:
@@ -218,6 +305,7 @@ def _check_block(block: Fields, path: str, issued: Mapping[str, set[str]]) -> No
                 raise _bad(f"{path}.tool_use.input: Input should be a valid dictionary")
             if not _ID.fullmatch(block["id"]):
                 raise _bad(f"{path}.tool_use.id: String should match pattern '^[a-zA-Z0-9_-]+$'")
+            _check_name(block["name"], f"{path}.tool_use")
         case "tool_result":
             _check_result_content(block.get("content", ""), path)
         case "thinking":

@@ -7,8 +7,9 @@ them.
 
 import re
 from collections.abc import Mapping
+from itertools import pairwise
 
-from aisopod.simulator.anthropic_rules import check_settings, signature_of
+from aisopod.simulator.anthropic_rules import check_begun, check_settings, signature_of
 from aisopod.simulator.bedrock_blocks import check_block, is_hosted, sources
 from aisopod.simulator.bedrock_shape import bad, check_members, one_key
 from aisopod.simulator.wire import Fields
@@ -43,6 +44,14 @@ _CACHES = re.compile(r"(?:^|[./])(anthropic\.|amazon\.nova)")
 # Recorded answers of the service show that these take neighbours of one role.
 _JOINS = re.compile(r"(?:^|[./])amazon\.titan")
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+_MOST_CACHE_POINTS = 4
+# Mistral's own API has the rule: https://docs.mistral.ai/capabilities/function_calling.
+_NINE = re.compile(r"(?:^|[./])mistral\.")
+_NINE_ID = re.compile(r"[a-zA-Z0-9]{9}")
+# https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ToolResultBlock.html: of
+# `status`, that the field is not for every model.
+_NO_STATUS = re.compile(r"(?:^|[./])writer\.")
+_ANTHROPICS = {"reasoningContent": "thinking", "toolUse": "tool_use", "toolResult": "tool_result"}
 
 
 def is_claude(model: str) -> bool:
@@ -108,6 +117,7 @@ def _check_common(body: Fields, model: str, issued: Mapping[str, set[str]]) -> N
         raise bad(
             "The toolConfig field must be defined when using toolUse and toolResult content blocks."
         )
+    _check_cache_points(body)
     if not _CACHES.search(model) and not is_opaque(model) and _has_cache_point(body):
         raise bad(
             "You invoked an unsupported model or your request did not allow prompt caching. See "
@@ -144,6 +154,12 @@ def _check_claude(body: Fields, model: str) -> None:
         if name in config:
             settings[own] = config[name]
     check_settings(settings)
+    turns = [
+        (message["role"], [_ANTHROPICS.get(next(iter(block), ""), "text") for block in content])
+        for message in body.get("messages") or ()
+        if isinstance(content := message.get("content"), list)
+    ]
+    check_begun(settings, turns)
     choice = (body.get("toolConfig") or {}).get("toolChoice") or {}
     forced = "any" in choice or "tool" in choice
     if forced and (settings.get("thinking") or {}).get("type") == "enabled":
@@ -245,6 +261,7 @@ def _check_messages(body: Fields, model: str, issued: Mapping[str, set[str]]) ->
             check_block(block, path, message["role"])
             if is_claude(model):
                 _check_for_claude(block, path, issued)
+            _check_for_others(block, path, model)
         if any("document" in block for block in content) and not any(
             "text" in block for block in content
         ):
@@ -259,6 +276,17 @@ def _check_for_claude(block: Fields, path: str, issued: Mapping[str, set[str]]) 
         _check_signature(block["reasoningContent"]["reasoningText"], path, issued)
     if any("s3Location" in source for source in sources(block)):
         raise bad("This model doesn't support the s3Uri field. Remove s3Uri and try again.")
+
+
+def _check_for_others(block: Fields, path: str, model: str) -> None:
+    use, result = block.get("toolUse", {}), block.get("toolResult", {})
+    identity = use.get("toolUseId", result.get("toolUseId"))
+    if identity is not None and _NINE.search(model) and not _NINE_ID.fullmatch(identity):
+        raise bad(
+            f"{path}: Tool call id was {identity} but must be a-z, A-Z, 0-9, with a length of 9."
+        )
+    if "status" in result and _NO_STATUS.search(model):
+        raise bad("This model doesn't support the status field. Remove status and try again.")
 
 
 def _check_signature(told: Fields, path: str, issued: Mapping[str, set[str]]) -> None:
@@ -321,7 +349,23 @@ def _own(content: list[Fields], kind: str) -> list[str]:
     return [block[kind]["toolUseId"] for block in content if kind in block and not is_hosted(block)]
 
 
-def _has_cache_point(body: Fields) -> bool:
+def _lists(body: Fields) -> list[list[Fields]]:
+    """Where cache points may stand."""
     lists = [body.get("system") or [], (body.get("toolConfig") or {}).get("tools") or []]
-    lists += [message["content"] for message in body["messages"]]
-    return any("cachePoint" in block for blocks in lists for block in blocks)
+    return [*lists, *(message["content"] for message in body["messages"])]
+
+
+def _has_cache_point(body: Fields) -> bool:
+    return any("cachePoint" in block for blocks in _lists(body) for block in blocks)
+
+
+def _check_cache_points(body: Fields) -> None:
+    """https://docs.aws.amazon.com/bedrock/latest/userguide/prompt-caching.html."""
+    count = 0
+    for blocks in _lists(body):
+        marks = ["cachePoint" in block for block in blocks]
+        count += sum(marks)
+        if marks[:1] == [True] or (True, True) in pairwise(marks):
+            raise bad("A cachePoint has to follow the content that it caches.")
+    if count > _MOST_CACHE_POINTS:
+        raise bad(f"A maximum of 4 blocks with cache_control may be provided. Found {count}.")

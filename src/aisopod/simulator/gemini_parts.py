@@ -7,11 +7,13 @@ An `OpaquePart` is a part as it stands, unless its kind names a field of the ans
 """
 
 import base64
-import hashlib
 from collections.abc import Iterator
 from typing import NamedTuple
 
+import msgspec
+
 from aisopod.simulator import gemini_rules as rules
+from aisopod.simulator.gemini_signatures import signature_of
 from aisopod.simulator.script import Asked, Content, Reply, pieces_of
 from aisopod.simulator.wire import Fields, arguments_of, as_base64
 from aisopod.types import (
@@ -65,9 +67,10 @@ def answered(reply: Reply, asked: Asked, *, whole: bool) -> Iterator[Piece]:
             case ToolCall():
                 own = (item.fields or {}).get("thoughtSignature") or signature
                 # Of calls that come together only the first is signed.
-                made = _signature_of(item) if unsigned else None
+                called = _call(item)
+                made = _signature_of(called) if unsigned else None
                 unsigned, signature = False, None
-                yield Piece(_signed(_call(item), own or made))
+                yield Piece(_signed(called, own or made))
             case _:
                 part = _raw(item)
                 if part is not None:
@@ -92,9 +95,9 @@ def _signed(part: Fields, signature: str | None) -> Fields:
     return part if signature is None else {**part, "thoughtSignature": as_base64(signature)}
 
 
-def _signature_of(call: ToolCall) -> str:
-    digest = hashlib.sha256(f"{call.id} {call.name} {call.arguments}".encode()).digest()
-    return base64.b64encode(b"sim-" + digest[:20]).decode()
+def _signature_of(called: Fields) -> str:
+    function = called["functionCall"]
+    return signature_of({**function, "args": msgspec.json.decode(function["args"])})
 
 
 def _call(call: ToolCall) -> Fields:

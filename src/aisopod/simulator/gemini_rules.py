@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from aisopod.simulator.gemini_schema import check_schema, unknown_name
+from aisopod.simulator.gemini_signatures import check_unaltered
 from aisopod.simulator.wire import Fields, Refusal
 
 __all__ = ["check", "check_count", "declarations", "normalised", "wants_signatures"]
@@ -96,6 +97,8 @@ def check(body: Fields, model: str) -> None:
     _check_turns(body["contents"])
     if wants_signatures(model):
         _check_signatures(body["contents"])
+        for content in body["contents"]:
+            check_unaltered(content["parts"])
 
 
 def check_count(body: Fields) -> None:
@@ -182,6 +185,11 @@ def _check_part(part: Fields, path: str) -> None:
     if "thoughtSignature" in part:
         _check_base64(part["thoughtSignature"], f"{path}.thought_signature")
     match data[0]:
+        case "text" if not part["text"] and "thoughtSignature" not in part:
+            raise _bad(
+                "Unable to submit request because it must have a text parameter. Add a text "
+                "parameter and try again."
+            )
         case "inlineData":
             _check_blob(part["inlineData"], f"{path}.inline_data")
         case "fileData" if not part["fileData"].get("fileUri"):
@@ -220,6 +228,8 @@ def _check_function(function: Fields, field: str, path: str) -> None:
     )
     if not function.get("name"):
         raise _bad(f"* GenerateContentRequest.{path}.name: Name cannot be empty.\n")
+    if not _NAME.fullmatch(function["name"]):
+        raise _misnamed(path)
     if not isinstance(function.get(field, {}), dict):
         raise _bad(
             f"Invalid value at '{path}.{field}' (type.googleapis.com/google.protobuf.Struct)"
@@ -306,14 +316,18 @@ def _check_wish(wish: Fields, functions: list[Fields]) -> None:
             raise _bad(f"allowed_function_names has no function declaration: {strange[0]}")
 
 
+def _misnamed(path: str) -> Refusal:
+    return _bad(
+        f"* GenerateContentRequest.{path}.name: Invalid function name. Must start with a letter or "
+        "an underscore. Must be alphanumeric (a-z, A-Z, 0-9), underscores (_), dots (.), colons "
+        "(:), or dashes (-), with a maximum length of 128.\n"
+    )
+
+
 def _check_declaration(function: Fields, path: str, *, empty: bool) -> None:
     _check_names(function, _FUNCTION, path)
     if not _NAME.fullmatch(function.get("name", "")):
-        raise _bad(
-            f"* GenerateContentRequest.{path}.name: Invalid function name. Must start with a "
-            "letter or an underscore. Must be alphanumeric (a-z, A-Z, 0-9), underscores (_), dots "
-            "(.), colons (:), or dashes (-), with a maximum length of 128.\n"
-        )
+        raise _misnamed(path)
     if "parameters" in function and "parametersJsonSchema" in function:
         raise _bad(
             f"* GenerateContentRequest.{path}: parameters and parameters_json_schema cannot both "

@@ -1,5 +1,6 @@
 """Ollama's wire: https://github.com/ollama/ollama/blob/main/docs/api.md."""
 
+import base64
 from collections.abc import Mapping
 
 import msgspec
@@ -225,6 +226,8 @@ def _check_message(message: Fields) -> None:
             f"json: cannot unmarshal {kind} into Go struct field ChatRequest.messages.content of "
             "type string",
         )
+    for image in message.get("images") or []:
+        _check_image(image)
     for call in message.get("tool_calls") or []:
         if not isinstance(call["function"].get("arguments"), dict):
             raise Refusal(
@@ -232,6 +235,14 @@ def _check_message(message: Fields) -> None:
                 "json: cannot unmarshal string into Go struct field "
                 ".messages.tool_calls.function.arguments of type api.ToolCallFunctionArguments",
             )
+
+
+def _check_image(image: str) -> None:
+    """`ImageData` of api/types.go is a `[]byte`, which Go reads from base64 alone."""
+    try:
+        base64.b64decode(image, validate=True)
+    except ValueError:
+        raise Refusal(400, "illegal base64 data at input byte 0") from None
 
 
 def _loading(body: Fields) -> Reply:

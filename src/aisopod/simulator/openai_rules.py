@@ -21,6 +21,11 @@ _CAN_BE_OFF = re.compile(r"gpt-5\.[1-6](?!-chat)(?!.*-pro)|gpt-6-(sol|luna)|gpt-
 _NO_STOP = re.compile(r"(o3|o4-mini)")
 
 _TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+_ROLES = ("system", "assistant", "user", "function", "tool", "developer")
+_MOST_STOPS = 4
+# The vendor's own models; compatible services take longer ids.
+_OWN = re.compile(r"(gpt-|o\d|chatgpt-)")
+_LONGEST_ID = 40
 
 
 def check(body: Fields, model: str) -> None:
@@ -46,6 +51,15 @@ def check(body: Fields, model: str) -> None:
     _check_format(body)
     if _REASONING.match(model) and not _CHAT.match(model):
         _check_reasoning(body, model)
+    if isinstance(body.get("stop"), list) and len(body["stop"]) > _MOST_STOPS:
+        raise _bad(
+            f"Invalid 'stop': array too long. Expected an array with maximum length {_MOST_STOPS}, "
+            f"but got an array with length {len(body['stop'])} instead.",
+            "stop",
+            "array_above_max_length",
+        )
+    for index, message in enumerate(body["messages"]):
+        _check_message(message, index, model)
     _check_turns(body["messages"])
 
 
@@ -156,6 +170,51 @@ def _check_reasoning(body: Fields, model: str) -> None:
 def _unsupported(field: str) -> Refusal:
     message = f"Unsupported parameter: '{field}' is not supported with this model."
     return _bad(message, field, "unsupported_parameter")
+
+
+def _check_message(message: Fields, index: int, model: str) -> None:
+    """Role, content and calls of one message.
+
+    https://platform.openai.com/docs/api-reference/chat/create#chat-create-messages
+    """
+    role, path = message["role"], f"messages[{index}]"
+    if role not in _ROLES:
+        known = ", ".join(f"'{each}'" for each in _ROLES)
+        raise _bad(
+            f"Invalid value: '{role}'. Supported values are: {known}.", f"{path}.role",
+            "invalid_value",
+        )  # fmt: skip
+    content = message.get("content")
+    kinds = [part["type"] for part in content] if isinstance(content, list) else []
+    if role != "user" and (other := [kind for kind in kinds if kind not in {"text", "refusal"}]):
+        raise _bad(
+            f"Invalid content of role '{role}' in message {index}: '{other[0]}' parts are only "
+            "allowed for messages with role 'user'.",
+            f"{path}.content",
+            "invalid_value",
+        )
+    for position, call in enumerate(message.get("tool_calls") or []):
+        _check_call(call, f"{path}.tool_calls[{position}]", model)
+
+
+def _check_call(call: Fields, path: str, model: str) -> None:
+    name, identity = call["function"]["name"], call["id"]
+    if not _OWN.match(model):
+        return
+    if not _TOOL_NAME.fullmatch(name):
+        raise _bad(
+            f"Invalid '{path}.function.name': string does not match pattern. Expected a string "
+            "that matches the pattern '^[a-zA-Z0-9_-]+$'.",
+            f"{path}.function.name",
+            "invalid_value",
+        )
+    if len(identity) > _LONGEST_ID:
+        raise _bad(
+            f"Invalid '{path}.id': string too long. Expected a string with maximum length "
+            f"{_LONGEST_ID}, but got a string with length {len(identity)} instead.",
+            f"{path}.id",
+            "string_above_max_length",
+        )
 
 
 def _check_turns(messages: list[Fields]) -> None:

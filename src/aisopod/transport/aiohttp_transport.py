@@ -185,9 +185,9 @@ class _AiohttpResponse:
         pieces: list[bytes] = []
         size = 0
         while size < limit and (data := await self.read_some()):
-            pieces.append(data)
+            pieces.append(data[: limit - size])
             size += len(data)
-        return b"".join(pieces)[:limit]
+        return b"".join(pieces)
 
     def interrupt(self, error: AisopodError) -> None:
         """Let a waiting or the next `read_some` raise `error`."""

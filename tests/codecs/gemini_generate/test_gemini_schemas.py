@@ -62,10 +62,22 @@ OPENAPI: list[tuple[dict[str, Any], dict[str, Any], Lost]] = [
       "$defs": {"A": {"type": "string", "title": "A"}}},
      {"type": "object", "properties": {"a": {"type": "string", "title": "A"}},
       "required": ["a"]}, []),
+    # An object without properties is refused: what would become one is left out.
     ({"properties": {"n": {"$ref": "#/$defs/N"}},
       "$defs": {"N": {"type": "object", "properties": {"next": {"$ref": "#/$defs/N"}}}}},
-     {"properties": {"n": {"type": "object", "properties": {"next": {"type": "object"}}}}},
-     [("s.properties.n.properties.next", "$ref")]),
+     {"type": "object"}, [("s.properties.n.properties.next", "$ref")]),
+    ({"properties": {"n": {"$ref": "#/$defs/N"}}, "$defs": {"N": {"type": "object", "properties": {
+        "v": {"type": "string"}, "all": {"type": "array", "items": {"$ref": "#/$defs/N"}},
+        "or": {"anyOf": [{"$ref": "#/$defs/N"}, {"type": "string"}]}},
+        "required": ["v", "all"]}}},
+     {"properties": {"n": {"type": "object", "required": ["v"], "properties": {
+         "v": {"type": "string"}, "or": {"anyOf": [{"type": "string"}]}}}}},
+     [("s.properties.n.properties.all.items", "$ref"),
+      ("s.properties.n.properties.or.anyOf[0]", "$ref")]),
+    ({"type": "object", "properties": {"v": {"type": "string"}, "next": {"$ref": "#"}}},
+     {"type": "object", "properties": {"v": {"type": "string"}, "next": {
+         "type": "object", "properties": {"v": {"type": "string"}}}}},
+     [("s.properties.next.properties.next", "$ref")]),
     ({"type": "array", "items": {"type": "number", "exclusiveMinimum": 0}, "uniqueItems": True},
      {"type": "array", "items": {"type": "number"}},
      [("s.items", "exclusiveMinimum"), ("s", "uniqueItems")]),

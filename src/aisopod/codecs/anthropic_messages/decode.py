@@ -148,10 +148,7 @@ class MessagesDecoder:
         """A frame that is none of the known events: an error, a new event, or garbage."""
         if self.done:
             return None  # some gateways end every stream with OpenAI's [DONE]
-        try:
-            event = _decode_object(frame)
-        except UNREADABLE as error:
-            raise ProtocolError(str(error), dialect=_DIALECT, frame=frame) from error
+        event = _whole(frame)
         kind = event.get("type")
         if kind == "error" or (kind is None and event.get("error")):
             raise decode_error(None, {}, frame)
@@ -291,7 +288,7 @@ class MessagesDecoder:
             return self._chunk(MessageDelta(content=text)) if text else None
         if block.kind is Block.THINKING and piece.type == "thinking_delta":
             return self._chunk(MessageDelta(thinking=piece.thinking)) if piece.thinking else None
-        block.merge(_decode_object(frame)["delta"])
+        block.merge(_whole(frame)["delta"])
         return None
 
     def _open_block(self, index: int, frame: bytes) -> OpenBlock:
@@ -365,9 +362,21 @@ _CUT = ResponseWarning(
 )
 
 
+def _whole(frame: bytes) -> dict[str, Any]:
+    """All of an event; what its types pass over may be no UTF-8.
+
+    Raises:
+        ProtocolError: it cannot be read.
+    """
+    try:
+        return _decode_object(frame)
+    except UNREADABLE as error:
+        raise ProtocolError(str(error), dialect=_DIALECT, frame=frame) from error
+
+
 def _rest(frame: bytes) -> dict[str, Any]:
     """What a message_delta event says beside its delta and usage, such as context_management."""
-    event = _decode_object(frame)
+    event = _whole(frame)
     return {key: value for key, value in event.items() if key not in {"type", "delta", "usage"}}
 
 

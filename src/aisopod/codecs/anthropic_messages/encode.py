@@ -45,7 +45,7 @@ def write(prepared: Prepared, notes: Notes) -> Encoded:
     if request.stop:
         body["stop_sequences"] = request.stop
     _sampling(body, request, family, notes)
-    headers = encode_thinking(body, request, family, notes)
+    headers = encode_thinking(body, prepared, family, notes)
     _tools(body, request, family, notes)
     _format(body, request, family, notes)
     _rest(body, request, notes)

@@ -5,7 +5,8 @@ from typing import Any
 from aisopod.codecs.anthropic_messages.families import Family
 from aisopod.errors import InvalidRequestError
 from aisopod.normalise.notes import Notes
-from aisopod.types import ChatCompletionRequest, Reasoning
+from aisopod.normalise.placed import Placed, Prepared
+from aisopod.types import ChatCompletionRequest, Message, Reasoning, ThinkingPart
 
 __all__ = ["encode_thinking"]
 
@@ -24,14 +25,12 @@ _BUDGETS = {
 _INTERLEAVED = "interleaved-thinking-2025-05-14"
 
 
-def encode_thinking(
-    body: Body, request: ChatCompletionRequest, family: Family, notes: Notes
-) -> dict[str, str]:
+def encode_thinking(body: Body, prepared: Prepared, family: Family, notes: Notes) -> dict[str, str]:
     """Thinking in the form of the model's generation.
 
     Args:
         body: gains `thinking` and `output_config.effort`; its `max_tokens` limits a budget.
-        request: what is asked.
+        prepared: what is asked.
         family: the model's.
         notes: gathers what could not be carried.
 
@@ -42,6 +41,7 @@ def encode_thinking(
         InvalidRequestError: the budget does not fit.
         UnsupportedFeatureError: the model does not take what is asked.
     """
+    request = prepared.request
     wish = request.reasoning
     if wish is None:
         return {}
@@ -55,6 +55,14 @@ def encode_thinking(
         notes.unsupported("reasoning", wish, "the model does not think", "Leave it out")
         return {}
     thinking = _form(body, wish, family, notes)
+    if thinking["type"] == "enabled" and _begun_otherwise(prepared.turns):
+        notes.warn(
+            "thinking_off",
+            "thinking stays off until the turn ends: it did not begin with this model's thinking",
+            field="reasoning",
+            action="left_out",
+        )
+        return {}
     if wish.display:
         thinking["display"] = wish.display
     body["thinking"] = thinking
@@ -63,6 +71,31 @@ def encode_thinking(
         if family.interleaved_beta and request.tools:
             return {"anthropic-beta": _INTERLEAVED}
     return {}
+
+
+def _begun_otherwise(turns: list[Placed]) -> bool:
+    """Whether the turn under way began with anything but thinking.
+
+    With a budget the wire wants thinking before the first call of a turn. One that was begun by
+    another model, or without thinking, has none that could be put there.
+
+    Source: https://docs.anthropic.com/en/docs/build-with-claude/extended-thinking#preserving-thinking-blocks
+    """
+    begun: Message | None = None
+    after_results = False
+    for message in (placed.message for placed in turns):
+        if message.role == "assistant":
+            begun, after_results = begun or message, False
+        elif message.role == "tool":
+            after_results = True
+        elif message.role == "user" and not after_results:
+            begun = None
+    if begun is None:
+        return False
+    first = begun.parts[0] if begun.parts else None
+    return not isinstance(first, ThinkingPart) or any(
+        call.position == 0 for call in begun.tool_calls
+    )
 
 
 def _form(body: Body, wish: Reasoning, family: Family, notes: Notes) -> Body:

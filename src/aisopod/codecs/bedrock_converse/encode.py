@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from aisopod.codecs.anthropic_messages import families as anthropic
 from aisopod.codecs.anthropic_messages.thinking import encode_thinking
 from aisopod.codecs.bedrock_converse.families import Family, family_of
 from aisopod.codecs.bedrock_converse.messages import MOST_CACHE_POINTS, cache_point, encode_messages
@@ -48,7 +49,7 @@ def write(prepared: Prepared, notes: Notes) -> Encoded:
     if system:
         body["system"] = system
     config = _sampling(request, family, notes)
-    native = _reasoning(config, request, family, notes)
+    native = _reasoning(config, prepared, family, notes)
     if config:
         body["inferenceConfig"] = config
     tools = _tools(request, turns, family, native, notes)
@@ -110,13 +111,13 @@ def _sampling(request: ChatCompletionRequest, family: Family, notes: Notes) -> B
     return config
 
 
-def _reasoning(config: Body, request: ChatCompletionRequest, family: Family, notes: Notes) -> Body:
+def _reasoning(config: Body, prepared: Prepared, family: Family, notes: Notes) -> Body:
     """The models' own fields for how much to think, which this wire hands on."""
-    wish = request.reasoning
+    wish = prepared.request.reasoning
     if wish is None:
         return {}
     if family.claude is not None:
-        return _claude_thinking(config, request, family, notes)
+        return _claude_thinking(config, prepared, family.claude, notes)
     if family.reasoning is None:
         if wish.effort != "none":
             notes.unsupported("reasoning", wish, "the model does not think", "Leave it out")
@@ -156,13 +157,12 @@ def _by_effort(wish: Reasoning, family: Family, notes: Notes) -> Body:
 
 
 def _claude_thinking(
-    config: Body, request: ChatCompletionRequest, family: Family, notes: Notes
+    config: Body, prepared: Prepared, claude: anthropic.Family, notes: Notes
 ) -> Body:
     """Anthropic's own fields; a budget is part of maxTokens, so that must be known then."""
-    if family.claude is None:
-        return {}
-    fields: Body = {"max_tokens": request.max_tokens or family.claude.max_output_tokens}
-    headers = encode_thinking(fields, request, family.claude, notes)
+    request = prepared.request
+    fields: Body = {"max_tokens": request.max_tokens or claude.max_output_tokens}
+    headers = encode_thinking(fields, prepared, claude, notes)
     limit = fields.pop("max_tokens")
     if fields.get("thinking", {}).get("type") == "enabled":
         config["maxTokens"] = limit
@@ -214,7 +214,12 @@ def _tools(
 def _used(turns: list[Body]) -> dict[str, bool]:
     """The tools that a history speaks of, and whether the service makes their calls itself."""
     calls = [block["toolUse"] for turn in turns for block in turn["content"] if "toolUse" in block]
-    return {call["name"]: call.get("type") == "server_tool_use" for call in calls}
+    # A call of the service's own is kept as it came, with a name or without.
+    return {
+        call["name"]: call.get("type") == "server_tool_use"
+        for call in calls
+        if isinstance(call.get("name"), str)
+    }
 
 
 def _tool(tool: Tool | OpaqueTool, path: str, family: Family, notes: Notes) -> list[Body]:

@@ -154,11 +154,12 @@ class GenerateDecoder:
         """Everything but the common piece of text."""
         try:
             response = _decode_response(frame)
+            # What the types pass over is read here for the first time, and may be no UTF-8.
+            whole = {} if response.error is not None else _decode_object(frame)
         except UNREADABLE as error:
             raise _unreadable(str(error), frame) from error
         if response.error is not None:
             raise decode_error(None, {}, frame)
-        whole = _decode_object(frame)
         if not whole:
             return None
         if response.candidates is None and response.usageMetadata is None:

@@ -54,11 +54,14 @@ def plain_schema(schema: Schema, path: str, lost: Lost) -> Schema:
 def openapi_schema(schema: Schema, path: str, lost: Lost) -> Schema:
     """The same as OpenAPI's subset: references in place, one type each, no `oneOf`.
 
-    Args and what is lost as for `plain_schema`; a schema that holds itself ends as an object.
+    Args and what is lost as for `plain_schema`; what a schema holds of itself is left out, with
+    whatever is nothing without it: an object without properties is refused.
     """
-    definitions = {**(schema.get("definitions") or {}), **(schema.get("$defs") or {})}
-    found: Schema = _Reduction(_OPENAPI, lost, definitions).reduced(schema, path, 0)
-    return found
+    definitions = {
+        **(schema.get("definitions") or {}), **(schema.get("$defs") or {}), "#": schema
+    }  # fmt: skip
+    found: Schema | None = _Reduction(_OPENAPI, lost, definitions).reduced(schema, path, 0)
+    return {"type": "object"} if found is None else found
 
 
 def check_openapi(schema: Schema, path: str) -> None:
@@ -113,7 +116,7 @@ class _Reduction:
             schema = self._in_openapi(schema, path)
         return self._kept(schema, path, depth)
 
-    def _kept(self, schema: Schema, path: str, depth: int) -> Schema:
+    def _kept(self, schema: Schema, path: str, depth: int) -> Schema | None:
         kept: Schema = {}
         for name, value in schema.items():
             if name not in self._keywords:
@@ -121,17 +124,23 @@ class _Reduction:
                     self._lost(path, name)
                 continue
             kept[name] = self._value(name, value, f"{path}.{name}", depth + 1)
+        if self._keywords is _PLAIN:
+            return kept
+        if _is_emptied(kept, schema):
+            return None
         properties = kept.get("properties")
-        if self._keywords is _OPENAPI and isinstance(properties, dict) and "required" in kept:
+        if isinstance(properties, dict) and "required" in kept:
             # A required name without a property is refused.
             kept["required"] = [name for name in kept["required"] if name in properties]
         return kept
 
     def _value(self, name: str, value: Any, path: str, depth: int) -> Any:  # noqa: ANN401 - any JSON value
         if name in {"properties", "$defs"} and isinstance(value, dict):
-            return {key: self.reduced(each, f"{path}.{key}", depth) for key, each in value.items()}
+            each = {key: self.reduced(one, f"{path}.{key}", depth) for key, one in value.items()}
+            return {key: one for key, one in each.items() if one is not None}
         if name in {"anyOf", "oneOf", "prefixItems"} and isinstance(value, list):
-            return [self.reduced(each, f"{path}[{i}]", depth) for i, each in enumerate(value)]
+            all_ = [self.reduced(one, f"{path}[{i}]", depth) for i, one in enumerate(value)]
+            return [one for one in all_ if one is not None]
         if name in {"items", "additionalProperties"} and isinstance(value, dict):
             return self.reduced(value, path, depth)
         return value
@@ -156,15 +165,15 @@ class _Reduction:
         rest = {key: value for key, value in schema.items() if key != "$ref"}
         return {**found, **rest} if isinstance(found, dict) else rest
 
-    def _resolved(self, schema: Schema, path: str, depth: int) -> Schema:
-        """The definition in the place of its reference."""
+    def _resolved(self, schema: Schema, path: str, depth: int) -> Schema | None:
+        """The definition in the place of its reference; None where that has no end."""
         name = str(schema["$ref"])
         if name in self._open or depth > _DEPTH:
             self._lost(path, "$ref")
-            return {"type": "object"}
+            return None
         self._open.append(name)
         try:
-            found: Schema = self.reduced(self._target(schema), path, depth)
+            found: Schema | None = self.reduced(self._target(schema), path, depth)
             return found
         finally:
             self._open.pop()
@@ -195,6 +204,13 @@ class _Reduction:
         if schema.get("type") == "string" and schema.get("format") not in _STRINGS:
             schema.pop("format", None)
         return schema
+
+
+def _is_emptied(kept: Schema, schema: Schema) -> bool:
+    """Whether all that it was made of is left out."""
+    inner = any(kept.get(name) in ({}, []) and schema[name] for name in ("properties", "anyOf")
+                if name in kept)  # fmt: skip
+    return inner or kept.get("items", True) is None
 
 
 def _without_null(schema: Schema) -> Schema:

@@ -59,18 +59,19 @@ class ChatDecoder:
         """
         try:
             chunk = _decode_chunk(frame)
+            message = chunk.message
+            if (
+                message is None
+                or chunk.done
+                or message.tool_calls is not None
+                or message.images is not None
+                or chunk.logprobs is not None
+                or chunk.error is not None
+            ):
+                # Arguments and what the types pass over are bytes until here, and may be no UTF-8.
+                return self._read(chunk, frame)
         except UNREADABLE as error:
             raise ProtocolError(str(error), dialect=_DIALECT, frame=frame) from error
-        message = chunk.message
-        if (
-            message is None
-            or chunk.done
-            or message.tool_calls is not None
-            or message.images is not None
-            or chunk.logprobs is not None
-            or chunk.error is not None
-        ):
-            return self._read(chunk, frame)
         if not (message.content or message.thinking):
             return None
         return ChatCompletionChunk(

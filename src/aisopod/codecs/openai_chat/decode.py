@@ -373,8 +373,8 @@ def _texts(delta: Delta, provider: str) -> tuple[str, str, list[Part]]:
     thinking, texts, parts = [reasoning_text(delta)], [], []
     for part in content:
         kind = part.get("type") if isinstance(part, dict) else None
-        if kind == "text":
-            texts.append(part.get("text") or "")
+        if kind == "text" and isinstance(text := part.get("text") or "", str):
+            texts.append(text)
         elif kind == "thinking":
             thinking.append(_thinking(part.get("thinking")))
         else:
@@ -386,7 +386,8 @@ def _thinking(value: Any) -> str:  # noqa: ANN401 - any JSON value
     """The text of Mistral's thinking part: a list of text parts."""
     if isinstance(value, str):
         return value
-    pieces = [piece.get("text") for piece in value or () if isinstance(piece, dict)]
+    found = value if isinstance(value, list) else []
+    pieces = [piece.get("text") for piece in found if isinstance(piece, dict)]
     return "".join(piece for piece in pieces if isinstance(piece, str))
 
 

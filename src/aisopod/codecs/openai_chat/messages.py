@@ -326,9 +326,14 @@ def _simple(parts: list[dict[str, Any]]) -> Any:  # noqa: ANN401 - a text or a l
 
 def _joined(parts: list[dict[str, Any]]) -> Any:  # noqa: ANN401 - a text or a list of parts
     """Plain texts as one string: an assistant's text is one on this wire."""
-    if all(part.keys() == {"type", "text"} and part["type"] == "text" for part in parts):
-        return "".join(part["text"] for part in parts)
-    return parts
+    texts: list[str] = []
+    for part in parts:
+        match part:
+            case {"type": "text", "text": str() as text, **rest} if not rest:
+                texts.append(text)
+            case _:
+                return parts
+    return "".join(texts)
 
 
 def _thinking_part(text: str) -> dict[str, Any]:
