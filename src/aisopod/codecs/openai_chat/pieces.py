@@ -1,7 +1,6 @@
 """What is gathered over the chunks of one response: tool calls, and blocks that go back whole."""
 
 import base64
-import binascii
 from typing import Any
 
 from aisopod.codecs.openai_chat.schema import CallPiece, Custom, Delta, Function
@@ -224,7 +223,7 @@ class Keeper:
                 self._audio.setdefault("data", []).append(value)
             elif key == "transcript" and isinstance(value, str):
                 self._audio["transcript"] = self._audio.get("transcript", "") + value
-            elif value is not None:
+            elif value is not None and key not in {"data", "transcript"}:
                 self._audio[key] = value
 
     def _whole_audio(self) -> dict[str, Any]:
@@ -236,7 +235,7 @@ class Keeper:
             return {**self._audio, "data": pieces[0]}
         try:
             data = base64.b64encode(b"".join(base64.b64decode(piece) for piece in pieces)).decode()
-        except binascii.Error:
+        except ValueError:
             data = "".join(pieces)
         return {**self._audio, "data": data}
 
