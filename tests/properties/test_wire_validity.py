@@ -180,11 +180,6 @@ ANY_OBJECT: dict[str, Any] = {"type": "object", "properties": {}}
 OPEN: dict[str, dict[str, Any]] = {
     "any_object": {"type": "object", "properties": {"a": {"type": "object"}}},
     "any_list": {"type": "object", "properties": {"a": {"type": "array"}}},
-    "recursive": {
-        "type": "object",
-        "properties": {"a": {"$ref": "#/$defs/N"}},
-        "$defs": {"N": {"type": "object", "properties": {"n": {"$ref": "#/$defs/N"}}}},
-    },
 }
 
 
@@ -196,6 +191,26 @@ def test_what_a_schema_leaves_open_is_named(schema: dict[str, Any]) -> None:
     with pytest.raises(InvalidRequestError, match=r"without (properties|items)") as tool:
         carried(OLD, [USER], tools=[Tool(name="f", parameters=schema)])
     assert (tool.value.field or "").startswith("tools[0].parameters.properties.a")
+
+
+RECURSIVE: dict[str, Any] = {
+    "type": "object",
+    "properties": {"a": {"$ref": "#/$defs/N"}, "v": {"type": "string"}},
+    "$defs": {"N": {"type": "object", "properties": {"n": {"$ref": "#/$defs/N"}}}},
+}
+
+
+def test_what_a_schema_holds_of_itself_is_left_out_and_told() -> None:
+    ways: dict[str, dict[str, Any]] = {
+        "tools[0].parameters": {"tools": [Tool(name="f", parameters=RECURSIVE)]},
+        "response_format.schema": {"response_format": JsonSchema(schema=RECURSIVE)},
+    }
+    for field, asked in ways.items():
+        encoded = carried(OLD, [USER], **asked)
+        judged(OLD, encoded)
+        [told] = encoded.warnings
+        assert (told.field or "").startswith(field)
+        assert "$ref" in told.message
 
 
 def test_an_object_of_anything_is_what_json_says() -> None:

@@ -198,7 +198,7 @@ def _check_message(message: Fields, index: int, model: str) -> None:
 
 
 def _check_call(call: Fields, path: str, model: str) -> None:
-    name, identity = call["function"]["name"], call["id"]
+    name, identity = call[call.get("type", "function")]["name"], call["id"]
     if not _OWN.match(model):
         return
     if not _TOOL_NAME.fullmatch(name):
