@@ -1,5 +1,6 @@
 """The command line. Its parts come in the extra `cli`; without them it says how to get them."""
 
+import gc
 import sys
 from collections.abc import Sequence
 
@@ -17,6 +18,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit code, as `docs/cli.md` lists them.
     """
+    if argv is None:
+        # Nothing of what is loaded goes again: looking for it took a tenth of a short command.
+        gc.set_threshold(50_000)
     arguments = list(sys.argv[1:] if argv is None else argv)
     if arguments == ["--version"]:
         # The question that scripts ask most needs none of the parts.

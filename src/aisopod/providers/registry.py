@@ -4,9 +4,11 @@ Nothing is listed in this file: adding a provider touches its own folder only.
 """
 
 import difflib
+import sys
 from collections.abc import Callable
 from functools import cache
 from importlib import import_module
+from pathlib import Path
 from pkgutil import iter_modules
 from typing import Any, cast
 
@@ -93,9 +95,28 @@ def _compatible() -> dict[str, Host]:
 
 
 def _entry_points() -> Any:  # noqa: ANN401 - importlib.metadata's own collection
+    if not _are_declared():
+        return ()
     from importlib.metadata import entry_points
 
     return entry_points(group=ENTRY_POINT_GROUP)
+
+
+def _are_declared() -> bool:
+    """Whether anything installed has providers; most have none, and the import above costs more."""
+    group = f"[{ENTRY_POINT_GROUP}]".encode()
+    patterns = ("*-info/entry_points.txt", "EGG-INFO/entry_points.txt")
+    folders = [Path(each) for each in dict.fromkeys(sys.path)]
+    try:
+        # Into an archive importlib.metadata knows how to look.
+        return any(folder.is_file() for folder in folders) or any(
+            group in file.read_bytes()
+            for folder in folders
+            for pattern in patterns
+            for file in folder.glob(pattern)
+        )
+    except OSError:
+        return True
 
 
 def _third_party(provider: str) -> Host | Factory | None:
