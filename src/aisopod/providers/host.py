@@ -1,6 +1,7 @@
 """A host: who serves a dialect, where, and with which credential. A value, no behaviour."""
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
@@ -244,6 +245,10 @@ class Host(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def codec(self) -> "Codec":
         """The dialect's codec; loaded when it is first wanted, since few hosts of many are."""
-        own = "." in self.dialect
-        module = import_module(self.dialect if own else f"aisopod.codecs.{self.dialect}.codec")
-        return cast("Codec", module.codec)
+        return _loaded(self.dialect)
+
+
+@cache
+def _loaded(dialect: str) -> "Codec":
+    module = import_module(dialect if "." in dialect else f"aisopod.codecs.{dialect}.codec")
+    return cast("Codec", module.codec)
