@@ -22,10 +22,20 @@ from aisopod.types import (
     ToolChoice,
 )
 
-__all__ = ["WRAPPED", "answer_form", "answer_tool", "fit_schema", "wrapped"]
+__all__ = [
+    "ANSWER_CALL",
+    "WRAPPED",
+    "answer_form",
+    "answer_tool",
+    "fit_schema",
+    "is_object",
+    "wrapped",
+]
 
 WRAPPED = "answer"
 """The one property of the object around an answer that is none itself."""
+ANSWER_CALL = "answer_that_does_not_fit"
+"""The id of a call that stands for an answer that came so and is asked for again."""
 # Every wire takes these in a tool's name.
 _ILLEGAL = re.compile(r"[^a-zA-Z0-9_-]")
 _LONGEST_NAME = 64
@@ -47,6 +57,8 @@ def fit_schema(
     if not isinstance(wish, JsonSchema):
         return request, turns, None
     form = answer_form(request, limits)
+    if form is None or form.tool is None:
+        turns = _without_calls(turns)
     if limits.schema == "none":
         notes.refuse(
             "response_format", wish.name, "the model takes neither a schema for its answer nor tools",
@@ -79,7 +91,7 @@ def answer_form(request: ChatCompletionRequest, limits: Limits) -> AnswerForm | 
     wish = request.response_format
     if not isinstance(wish, JsonSchema):
         return None
-    is_wrapped = not _is_object(wish.schema)
+    is_wrapped = not is_object(wish.schema)
     if _is_by_tool(request, limits):
         return AnswerForm(tool=answer_tool(request, wish), wrapped=is_wrapped)
     return AnswerForm(wrapped=True) if is_wrapped else None
@@ -132,7 +144,23 @@ def _instructed(turns: list[Placed], words: str) -> list[Placed]:
     return [*turns[:count], Placed(index, message), *turns[count:]]
 
 
-def _is_object(schema: dict[str, Any]) -> bool:
+def _without_calls(turns: list[Placed]) -> list[Placed]:
+    """Answers that came as calls as the texts that they are: here there is no such tool."""
+    return [_in_words(placed) for placed in turns]
+
+
+def _in_words(placed: Placed) -> Placed:
+    message = placed.message
+    if message.tool_call_id == ANSWER_CALL:
+        return Placed(placed.index, Message(role="user", content=message.content))
+    if [call.id for call in message.tool_calls] != [ANSWER_CALL]:
+        return placed
+    parts = [*message.parts, TextPart(text=message.tool_calls[0].arguments)]
+    return Placed(placed.index, msgspec.structs.replace(message, content=parts, tool_calls=[]))
+
+
+def is_object(schema: dict[str, Any]) -> bool:
+    """Whether what fits a schema is an object, as wires want it to say at its root."""
     kind = schema.get("type")
     if kind is None:
         return not any(word in schema for word in ("anyOf", "oneOf", "enum", "const", "$ref"))
