@@ -27,7 +27,8 @@ async def complete_fitting(
 
     Raises:
         InvalidRequestError: `retries` is negative, or the schema is none.
-        OutputValidationError: the last answer does not fit either; `partial` is that answer.
+        OutputValidationError: the last answer does not fit either; `text` is that answer, and
+            `attempts` say what all of them used.
         AisopodError: what asking raises, with the attempts of all requests.
     """
     if retries < 0:
@@ -41,7 +42,6 @@ async def complete_fitting(
         if error is None:
             return answer
         if not left:
-            error.partial = answer
             error.attempts = tuple(answer.attempts)
             raise error
         request = asked_again(request, answer, error.message)
@@ -72,7 +72,9 @@ def _misfit(answer: ChatCompletion, check: Check) -> OutputValidationError | Non
 def _joined(first: ChatCompletion, then: ChatCompletion, problem: str) -> ChatCompletion:
     """The later answer, with what both cost."""
     told = ResponseWarning(
-        rule="output_retried", message=f"it was asked for again: {problem}", field="response_format"
+        rule="output_retried",
+        message=f"the answer was asked for again: {problem}",
+        field="response_format",
     )
     usage = then.usage or first.usage
     if first.usage is not None and then.usage is not None:
