@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ToolChoice.h
 """
 
 import re
+from itertools import count
 from typing import Any
 
 import msgspec
@@ -103,11 +104,10 @@ def answer_tool(request: ChatCompletionRequest, wish: JsonSchema) -> str:
     if not name[:1].isalpha():  # Google wants a letter first
         name = f"answer_{name}"[:_LONGEST_NAME]
     taken = {tool.name for tool in request.tools if isinstance(tool, Tool)}
-    while name in taken:
-        name = f"{name[: _LONGEST_NAME - 7]}_answer"
-        if len(name) == _LONGEST_NAME and name in taken:
-            name = name[::-1]
-    return name
+    if name not in taken:
+        return name
+    made = (f"{name[: _LONGEST_NAME - 4]}_{number}" for number in count(2))
+    return next(each for each in made if each not in taken)
 
 
 def _is_by_tool(request: ChatCompletionRequest, limits: Limits) -> bool:
@@ -136,12 +136,12 @@ def _choice(request: ChatCompletionRequest, name: str) -> Any:  # noqa: ANN401 -
 
 def _instructed(turns: list[Placed], words: str) -> list[Placed]:
     """The conversation with one more instruction behind those that begin it."""
-    count = next(
+    first = next(
         (at for at, placed in enumerate(turns) if placed.message.role != "system"), len(turns)
     )
-    index = turns[count - 1].index if count else 0
+    index = turns[first - 1].index if first else 0
     message = Message(role="system", content=[TextPart(text=words)])
-    return [*turns[:count], Placed(index, message), *turns[count:]]
+    return [*turns[:first], Placed(index, message), *turns[first:]]
 
 
 def _without_calls(turns: list[Placed]) -> list[Placed]:
