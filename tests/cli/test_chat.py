@@ -138,6 +138,22 @@ def test_a_json_schema_is_asked_for_and_its_answer_checked(
     assert done.stderr.startswith(b"error: output validation: ")
 
 
+def test_an_answer_that_does_not_fit_is_asked_for_again(
+    run: Run, simulate: Simulate, at: At
+) -> None:
+    schema = '{"type":"object","required":["name"]}'
+    simulator = simulate(Reply(content="{}"), Reply(content='{"name":"Lima"}'), Reply(content="{}"))
+    asked = ("chat", "-m", MODELS[0], "which?", "--json-schema", schema, "--output-retries", "1")
+    done = run(*asked, env=at(simulator))
+    assert (done.returncode, done.stdout) == (0, b'{"name":"Lima"}\n')
+    assert b"asked for again: the answer does not fit its schema at $" in done.stderr
+    assert len(simulator.requests) == 2
+    done = run(*asked, env=at(simulator))
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert b"'name' is a required property" in done.stderr
+    assert "Traceback" not in done.stderr.decode()
+
+
 @pytest.mark.parametrize("plain", [False, True])
 def test_json_is_one_object_a_line(run: Run, simulate: Simulate, at: At, plain: bool) -> None:
     flags = ["--no-stream"] * plain

@@ -16,7 +16,7 @@ from aisopod.types import (
     ToolChoice,
 )
 
-__all__ = ["CASES", "TARGETS", "UNSUPPORTED", "Case", "City", "Target", "render"]
+__all__ = ["CASES", "TARGETS", "TOLD", "UNSUPPORTED", "Case", "City", "Target", "render"]
 
 PNG = bytes.fromhex(
     "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c489"
@@ -154,8 +154,12 @@ CASES = [
 # What a provider has no way to do: the field that is told. Everything else must work.
 UNSUPPORTED: dict[tuple[str, str], str] = {
     ("ollama", "forced_tool"): "tool_choice",
-    ("deepseek", "json_schema"): "response_format",
     ("deepseek", "image"): "messages[0].content[1]",
+}
+
+# What is told of an answer that is whole all the same.
+TOLD: dict[tuple[str, str], list[str]] = {
+    ("deepseek", "json_schema"): ["schema_by_tool", "answered_in_text"],
 }
 
 

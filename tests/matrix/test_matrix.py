@@ -9,7 +9,7 @@ import pytest
 import aisopod
 from aisopod import UnsupportedFeatureError
 from aisopod.simulator import Simulator
-from matrix.cases import CASES, TARGETS, UNSUPPORTED, Case, City, Target, render
+from matrix.cases import CASES, TARGETS, TOLD, UNSUPPORTED, Case, City, Target, render
 from matrix.configured import AWS, KEY, configured
 
 targets = pytest.mark.parametrize("target", TARGETS, ids=[t.provider for t in TARGETS])
@@ -47,7 +47,8 @@ async def test_the_same_everywhere(
         return
     answer = await asked(target, case, simulator, stream=stream)
     assert case.normalised(answer) == case.expected
-    assert answer.warnings == []
+    told = [warning.rule for warning in answer.warnings]
+    assert told == TOLD.get((target.provider, case.name), [])
     assert answer.usage is not None
     assert answer.usage.output_tokens > 0
     assert answer.info is not None

@@ -58,6 +58,13 @@ __all__ = ["chat"]
 )
 @click.option("--json-schema", metavar="FILE|JSON", help="Answer in JSON that fits this schema.")
 @click.option(
+    "--output-retries",
+    type=click.IntRange(min=0),
+    default=0,
+    metavar="NUMBER",
+    help="Ask again when the answer does not fit --json-schema; it comes in one piece.",
+)
+@click.option(
     "--thinking",
     callback=read_thinking,
     metavar="EFFORT|TOKENS",
@@ -154,8 +161,10 @@ async def _answer(
     )
     async with AsyncClient(config, on_failure=note_failure(options)) as client:
         try:
-            if options["no_stream"]:
-                response = await client.complete(**fields)
+            # What was shown cannot be taken back, so it must fit first.
+            retries = options["output_retries"]
+            if options["no_stream"] or retries:
+                response = await client.complete(**fields, output_retries=retries)
                 writer.whole(response)
             else:
                 async with client.stream(**fields) as stream:

@@ -67,7 +67,9 @@ class Conversation:
         self._fields = {**fields, "model": fields["model"] or config.default_model}
         self._parts = parts
         self._colour = settings.colour
-        self._stream = not options["no_stream"]
+        self._retries: int = options["output_retries"]
+        # What was shown cannot be taken back, so it must fit first.
+        self._stream = not (options["no_stream"] or self._retries)
         self._verbose: bool = options["verbose"]
         self._messages: list[Message] = []
         self._usage = TokenUsage()
@@ -112,7 +114,7 @@ class Conversation:
     async def _ask(self, client: AsyncClient, prompt: str) -> None:
         messages = [*self._messages, user_message(prompt, self._parts)]
         answering = _Answering(client, {**self._fields, "messages": messages}, colour=self._colour)
-        stopped = await _stoppable(answering.run(stream=self._stream))
+        stopped = await _stoppable(answering.run(stream=self._stream, retries=self._retries))
         response = answering.response
         if stopped:
             answering.printer.failed(AisopodError("stopped"))
@@ -178,9 +180,9 @@ class _Answering:
         self.printer = Printer(terminal=True, colour=colour)
         self.response: ChatCompletion | None = None
 
-    async def run(self, *, stream: bool) -> None:
+    async def run(self, *, stream: bool, retries: int) -> None:
         if not stream:
-            self.response = await self._client.complete(**self._fields)
+            self.response = await self._client.complete(**self._fields, output_retries=retries)
             self.printer.whole(self.response)
         else:
             async with self._client.stream(**self._fields) as answer:

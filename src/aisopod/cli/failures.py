@@ -27,7 +27,10 @@ _REMEDIES: tuple[tuple[type[BaseException], str], ...] = (
     (aisopod.ModelNotFoundError, "`aisopod models PROVIDER` lists what there is"),
     (aisopod.ContextLengthError, "shorten the prompt, or use a model with a larger window"),
     (aisopod.ContentFilterError, "change the prompt"),
-    (aisopod.OutputValidationError, "ask again, or use a model that holds to JSON schemas"),
+    (
+        aisopod.OutputValidationError,
+        "ask again, as --output-retries does, or use a model that holds to JSON schemas",
+    ),
     (aisopod.ConnectTimeoutError, "look at the network, the proxy and the base URL"),
     (aisopod.ConnectError, "look at the network, the proxy and the base URL"),
     (aisopod.TotalTimeoutError, "raise --timeout, or timeouts.total in aisopod.toml"),

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from aisopod.client.models import Models
+from aisopod.client.output import complete_fitting
 from aisopod.client.profiles import Profiles
 from aisopod.config import FailoverConfig
 from aisopod.normalise.coerce import build_request
@@ -111,11 +112,19 @@ class AsyncClient(Profiles, Models):
         failover: FailoverConfig | None = None,
         timeouts: Timeouts | None = None,
         base_url: str | None = None,
+        output_retries: int = 0,
         **fields: Any,
     ) -> ChatCompletion:
         """Ask for a whole answer, by the wire's plain call. Takes what `stream` takes.
 
+        With `output_retries`, the model is asked again so often, with what is wrong, when its
+        answer does not fit `response_format`: the type, or the schema where the extra
+        `jsonschema` is installed; else it must be valid JSON. Each request has its own time
+        limits and its own row in the ledger; `usage`, `cost` and `attempts` are those of all.
+
         Raises:
+            OutputValidationError: with `output_retries`, the last answer does not fit either;
+                without, reading `parsed` raises it.
             AisopodError: any of the tree in `aisopod.errors`.
         """
         chain, request = self._asked(
@@ -123,8 +132,12 @@ class AsyncClient(Profiles, Models):
         )
         wishes = self._wishes(failover, timeouts, base_url, session_id, profile, tags)
         wanted = fields.get("response_format")
-        async with self._started(chain, request, wishes, wanted) as stream:
-            return await stream.collect()
+
+        async def ask(request: ChatCompletionRequest) -> ChatCompletion:
+            async with self._started(chain, request, wishes, wanted) as stream:
+                return await stream.collect()
+
+        return await complete_fitting(ask, request, output_retries)
 
     async def explain(
         self,

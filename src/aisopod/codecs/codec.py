@@ -11,7 +11,7 @@ from aisopod.errors import ProviderError
 from aisopod.framing import Framing
 from aisopod.normalise.limits import Limits
 from aisopod.normalise.notes import Notes
-from aisopod.normalise.placed import Prepared
+from aisopod.normalise.placed import AnswerForm, Prepared
 from aisopod.normalise.prepare import prepare
 from aisopod.normalise.target import Target
 from aisopod.types import (
@@ -42,12 +42,14 @@ class Encoded(msgspec.Struct, frozen=True, kw_only=True):
         warnings: what could not be carried.
         tool_names: names of tools that the wire does not take, by what stands for them in the
             body and, until they are put back, in the answer.
+        answer: how the answer will stand on the wire; None where it is its text.
     """
 
     body: bytes
     headers: Mapping[str, str] = {}
     warnings: list[ResponseWarning] = []
     tool_names: Mapping[str, str] = {}
+    answer: AnswerForm | None = None
 
 
 class Decoder(Protocol):
@@ -114,9 +116,11 @@ class Codec(msgspec.Struct, frozen=True, kw_only=True):
         prepared = prepare(request, self.limits(target), notes)
         encoded = self.write(prepared, notes)
         notes.warnings.sort(key=_place)
-        if not prepared.tool_names:
+        if not prepared.tool_names and prepared.answer is None:
             return encoded
-        return msgspec.structs.replace(encoded, tool_names=prepared.tool_names)
+        return msgspec.structs.replace(
+            encoded, tool_names=prepared.tool_names, answer=prepared.answer
+        )
 
 
 def _place(warning: ResponseWarning) -> float:

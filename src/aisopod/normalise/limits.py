@@ -53,6 +53,10 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
         thinking_beside: kind of the OpaquePart that says the same as thinking beside it.
         signed_fields: fields of calls that only the family of models that signed them reads.
         lineage: the family of a model: signed thinking is good for that alone.
+        schema: how the answer is held to a schema: `native`; natively but only `apart` from tools;
+            by the call of a `tool`; or not at all (`none`).
+        forced_tool: when a tool may be forced: `always`, while the model is `resting` from
+            thinking, or `never`.
     """
 
     tool_ids: Words | None = None
@@ -73,3 +77,5 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     thinking_beside: str | None = None
     signed_fields: frozenset[str] = frozenset()
     lineage: Callable[[str], str] = _same
+    schema: Literal["native", "apart", "tool", "none"] = "native"
+    forced_tool: Literal["always", "resting", "never"] = "always"

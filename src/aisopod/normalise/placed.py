@@ -7,7 +7,7 @@ import msgspec
 
 from aisopod.types import ChatCompletionRequest, Message, Part, TextPart, ToolCall
 
-__all__ = ["Placed", "Prepared", "before", "changed", "with_parts"]
+__all__ = ["AnswerForm", "Placed", "Prepared", "before", "changed", "with_parts"]
 
 
 class Placed(msgspec.Struct, frozen=True):
@@ -45,6 +45,18 @@ class Placed(msgspec.Struct, frozen=True):
         return f"messages[{self.index}].content[{self.place(position)}]"
 
 
+class AnswerForm(msgspec.Struct, frozen=True, kw_only=True):
+    """How an answer stands on the wire, where that is not its text.
+
+    Attributes:
+        tool: the tool whose arguments are the answer; None where it is text.
+        wrapped: whether it is the one property of an object.
+    """
+
+    tool: str | None = None
+    wrapped: bool = False
+
+
 class Prepared(msgspec.Struct, frozen=True, kw_only=True):
     """A request that a wire takes.
 
@@ -52,11 +64,13 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True):
         request: the request; its `messages` are the user's own.
         turns: the messages to send.
         tool_names: names of tools that had to be changed, by what stands for them on the wire.
+        answer: how the answer stands on the wire; None where it is its text.
     """
 
     request: ChatCompletionRequest
     turns: list[Placed]
     tool_names: dict[str, str] = {}
+    answer: AnswerForm | None = None
 
 
 def changed(placed: Placed, **fields: Any) -> Placed:

@@ -20,6 +20,7 @@ from aisopod.normalise.shape import (
     tell_names,
     tell_refusals,
 )
+from aisopod.normalise.structured import fit_schema
 from aisopod.normalise.words import check_names, fit_tool_ids, fitted_names, rename_tools
 from aisopod.types import ChatCompletionRequest, OpaqueTool, Tool, ToolChoice
 
@@ -58,16 +59,18 @@ def prepare(request: ChatCompletionRequest, limits: Limits, notes: Notes) -> Pre
         UnsupportedFeatureError: the model or host has no such thing.
     """
     turns = [Placed(index, message) for index, message in enumerate(request.messages)]
+    request, turns, answer = fit_schema(request, turns, limits, notes)
     for step in STEPS:
         turns = step(turns, limits, notes)
     check_some_turn(turns, limits)
     names = _names(request, turns, limits)
     if not names:
-        return Prepared(request=request, turns=turns)
+        return Prepared(request=request, turns=turns, answer=answer)
     return Prepared(
         request=_renamed(request, names),
         turns=rename_tools(turns, names),
         tool_names={made: own for own, made in names.items()},
+        answer=answer,
     )
 
 

@@ -74,4 +74,15 @@ TABLE: tuple[Described, ...] = (
     Described("", "Claude from 4.6 on", "a last message of the assistant's, to be continued",
               "refused, with the remedy",
               "https://platform.claude.com/docs/en/about-claude/models/whats-new-claude-4-6#prefill-removal"),
+    Described("schema_by_tool",
+              "Claude before 4.5 (Opus 4.1), Nova, Llama and others on Bedrock, Gemini before 3 beside tools, "
+              "GPT before 4o, DeepSeek",
+              "a schema for the answer", "sent as a tool that must be called; its arguments are the answer's text",
+              "https://docs.anthropic.com/en/docs/agents-and-tools/tool-use/implement-tool-use#json-mode"),
+    Described("schema_unforced", "Claude that thinks by a budget, Llama and others on Bedrock",
+              "a schema by tool, where no tool can be forced", "asked for in a system message",
+              "https://docs.anthropic.com/en/docs/build-with-claude/extended-thinking"),
+    Described("", "all", "a schema for the answer whose root is no object",
+              "sent as the one property of an object, and taken out of it again",
+              "https://platform.openai.com/docs/guides/structured-outputs"),
 )  # fmt: skip

@@ -44,8 +44,11 @@ def validate(request: ChatCompletionRequest) -> None:
     _check_tool_ids(request.messages)
     _check_tools(request)
     _check_numbers(request)
-    if isinstance(request.response_format, JsonSchema):
-        _check_schema(request.response_format.schema, "response_format.schema")
+    wish = request.response_format
+    if isinstance(wish, JsonSchema) and not isinstance(wish.schema, dict):
+        raise InvalidRequestError(
+            "a JSON schema is an object", field="response_format.schema", value=wish.schema
+        )
 
 
 def _check_message(message: Message, path: str) -> None:

@@ -15,6 +15,8 @@ from aisopod.errors import (
     TotalTimeoutError,
 )
 from aisopod.framing import Framing
+from aisopod.normalise.answers import AnswerReader
+from aisopod.normalise.placed import AnswerForm
 from aisopod.normalise.target import Target
 from aisopod.providers.host import Host
 from aisopod.providers.watch import Watch
@@ -64,6 +66,7 @@ class Exchange:
         self._limits = limits
         self._warnings = encoded.warnings
         self._tool_names = encoded.tool_names
+        self._answer = encoded.answer
         self._send = send
         self._named = named
         self._sent = 0.0
@@ -158,7 +161,9 @@ class Exchange:
 
     def _decoder(self) -> Decoder:
         decoder = self._codec.stream_decoder(self._target)
-        return _OwnNames(decoder, self._tool_names) if self._tool_names else decoder
+        if self._tool_names:
+            decoder = _OwnNames(decoder, self._tool_names)
+        return _OwnText(decoder, self._answer) if self._answer is not None else decoder
 
     async def _whole(self, response: Response) -> list[ChatCompletionChunk]:
         body = await response.read_all(MAX_BODY_BYTES)
@@ -170,7 +175,12 @@ class Exchange:
             )
         chunks = self._codec.decode(body, self._target)
         names = self._tool_names
-        return [_renamed(chunk, names) for chunk in chunks] if names else chunks
+        if names:
+            chunks = [_renamed(chunk, names) for chunk in chunks]
+        if self._answer is None:
+            return chunks
+        reader = AnswerReader(self._answer)
+        return [*map(reader.read, chunks), *filter(None, [reader.close()])]
 
     def _opening(self, info: ResponseInfo) -> ChatCompletionChunk:
         return ChatCompletionChunk(
@@ -221,6 +231,26 @@ class _OwnNames:
     def close(self) -> ChatCompletionChunk | None:
         chunk = self._decoder.close()
         return chunk if chunk is None else _renamed(chunk, self._names)
+
+
+class _OwnText:
+    """A decoder that gives an answer as text that stands otherwise on the wire."""
+
+    def __init__(self, decoder: Decoder, form: AnswerForm) -> None:
+        self._decoder = decoder
+        self._reader = AnswerReader(form)
+
+    @property
+    def done(self) -> bool:
+        return self._decoder.done
+
+    def feed(self, frame: bytes) -> ChatCompletionChunk | None:
+        chunk = self._decoder.feed(frame)
+        return chunk if chunk is None else self._reader.read(chunk)
+
+    def close(self) -> ChatCompletionChunk | None:
+        chunk = self._decoder.close()
+        return self._reader.close() if chunk is None else self._reader.read(chunk)
 
 
 def _renamed(chunk: ChatCompletionChunk, names: Mapping[str, str]) -> ChatCompletionChunk:

@@ -34,7 +34,8 @@ class JsonSchema(msgspec.Struct, frozen=True, kw_only=True):
     """Ask for JSON that fits a schema.
 
     Attributes:
-        schema: a JSON schema of type `object`.
+        schema: a JSON schema. One that is no object's goes as the property of an object, and the
+            answer comes without it.
         name: a name for it, where the wire wants one.
         description: what it is for.
         strict: hold the answer to it exactly, where the wire can choose.

@@ -124,7 +124,6 @@ def test_what_the_model_does_not_take(model: str, fields: dict[str, Any], field:
     ("fields", "field"),
     [
         ({"response_format": "json"}, "response_format"),
-        ({"model": "claude-3-opus", "response_format": JsonSchema(schema={})}, "response_format"),
         ({"tools": [OpaqueTool(provider="openai", data={})]}, "tools[0]"),
     ],
 )

@@ -339,8 +339,8 @@ def test_a_schema_is_a_text_on_this_wire() -> None:
     told = form["structure"]["jsonSchema"]
     assert msgspec.json.decode(told["schema"]) == schema.schema
     assert (told["name"], told["description"]) == ("n", "d")
-    with pytest.raises(UnsupportedFeatureError, match="Force a tool"):
-        encode(model="anthropic.claude-3-haiku-20240307-v1:0", response_format=schema)
+    with pytest.raises(UnsupportedFeatureError, match="neither a schema"):
+        encode(model="amazon.titan-text-express-v1", response_format=schema)
 
 
 def test_thinking_goes_back_unaltered_or_not_at_all() -> None:

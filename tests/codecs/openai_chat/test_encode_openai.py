@@ -159,7 +159,6 @@ UNSUPPORTED: list[tuple[dict[str, Any], str]] = [
     ),
     ({"host": "deepseek", "seed": 7}, "seed"),
     ({"host": "groq", "metadata": {"a": "b"}}, "metadata"),
-    ({"host": "deepseek", "response_format": JsonSchema(schema={})}, "response_format"),
     ({"host": "perplexity", "response_format": "json"}, "response_format"),
     ({"host": "cerebras", "tools": [TOOL], "parallel_tool_calls": False}, "parallel_tool_calls"),
     (
@@ -192,6 +191,7 @@ def test_what_a_model_does_not_take_is_refused_or_noted(fields: dict[str, Any], 
         ({"stop": [*"abcde"]}, "stop"),
         ({"extra": {"n": 2}}, "extra.n"),
         ({"response_format": "json"}, "response_format"),
+        ({"model": "o1-mini", "response_format": JsonSchema(schema={})}, "response_format"),
         ({"tool_choice": "required"}, "tool_choice"),
         ({"tool_choice": ToolChoice(name="f")}, "tool_choice"),
         ({"tools": [TOOL], "tool_choice": ToolChoice(name="g")}, "tool_choice"),
@@ -280,8 +280,9 @@ def test_response_formats() -> None:
     }
     loose = JsonSchema(schema=STRICT, strict=False)
     assert body(response_format=loose)["response_format"]["json_schema"]["strict"] is False
-    fallback = body(json, host="deepseek", response_format=wanted, on_unsupported="drop")
-    assert fallback["response_format"] == {"type": "json_object"}
+    by_tool = body(json, host="deepseek", response_format=wanted)
+    assert "response_format" not in by_tool
+    assert by_tool["tool_choice"] == {"type": "function", "function": {"name": "n"}}
 
 
 # --- messages --------------------------------------------------------------------------------

@@ -47,7 +47,7 @@ def write(prepared: Prepared, notes: Notes) -> Encoded:
     _sampling(body, request, family, notes)
     headers = encode_thinking(body, prepared, family, notes)
     _tools(body, request, family, notes)
-    _format(body, request, family, notes)
+    _format(body, request, notes)
     _rest(body, request, notes)
     body.update(request.extra)
     return Encoded(body=encode_json(body, notes), headers=headers, warnings=notes.warnings)
@@ -121,7 +121,7 @@ def _choice(request: ChatCompletionRequest, family: Family, body: Body, notes: N
     return {"type": "any"}
 
 
-def _format(body: Body, request: ChatCompletionRequest, family: Family, notes: Notes) -> None:
+def _format(body: Body, request: ChatCompletionRequest, notes: Notes) -> None:
     wish = request.response_format
     if wish in (None, "text"):
         return
@@ -131,11 +131,6 @@ def _format(body: Body, request: ChatCompletionRequest, family: Family, notes: N
             "Give a schema, or ask for JSON in words",
         )  # fmt: skip
         return
-    if not family.structured:
-        notes.refuse(
-            "response_format", wish.name, "the model takes no schema for its answer",
-            "Force a tool with that schema",
-        )  # fmt: skip
     output = body.setdefault("output_config", {})
     output["format"] = {"type": "json_schema", "schema": wish.schema}
 

@@ -2,13 +2,14 @@
 
 import re
 from functools import lru_cache
+from typing import Literal
 
-from aisopod.codecs.anthropic_messages.families import family_of, lineage
+from aisopod.codecs.anthropic_messages.families import Family, family_of, lineage
 from aisopod.normalise.limits import Limits, Words
 from aisopod.normalise.target import Target
 from aisopod.types import DocumentPart, ImagePart
 
-__all__ = ["limits"]
+__all__ = ["forced_tool", "limits"]
 
 _IDS = Words(re.compile(r"[a-zA-Z0-9_-]{1,64}"), 64)
 # Newer models take 128 characters, all of them 64.
@@ -36,4 +37,13 @@ def _of(model: str) -> Limits:
         thinking="signed",
         redacted=True,
         lineage=lineage,
+        schema="native" if family.structured else "tool",
+        forced_tool=forced_tool(family),
     )
+
+
+def forced_tool(family: Family) -> Literal["always", "resting", "never"]:
+    """Who thinks by a budget cannot be forced meanwhile."""
+    if not family.forced_tool:
+        return "never"
+    return "always" if family.thinking in (None, "adaptive") else "resting"

@@ -55,7 +55,7 @@ def write(prepared: Prepared, notes: Notes) -> Encoded:
     tools = _tools(request, turns, family, native, notes)
     if tools:
         body["toolConfig"] = tools
-    _format(body, request, family, notes)
+    _format(body, request, notes)
     if native:
         body["additionalModelRequestFields"] = native
     if request.metadata:
@@ -255,7 +255,7 @@ def _choice(request: ChatCompletionRequest, family: Family, native: Body, notes:
     return {"any": {}}
 
 
-def _format(body: Body, request: ChatCompletionRequest, family: Family, notes: Notes) -> None:
+def _format(body: Body, request: ChatCompletionRequest, notes: Notes) -> None:
     wish = request.response_format
     if wish in (None, "text"):
         return
@@ -265,11 +265,6 @@ def _format(body: Body, request: ChatCompletionRequest, family: Family, notes: N
             "Give a schema, or ask for JSON in words",
         )  # fmt: skip
         return
-    if family.claude is not None and not family.claude.structured:
-        notes.refuse(
-            "response_format", wish.name, "the model takes no schema for its answer",
-            "Force a tool with that schema",
-        )  # fmt: skip
     # The schema is a text on this wire, and not one of the objects.
     schema: Body = {"schema": msgspec.json.encode(wish.schema).decode(), "name": wish.name}
     if wish.description:

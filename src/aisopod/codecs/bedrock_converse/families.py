@@ -26,6 +26,8 @@ class Family(msgspec.Struct, frozen=True, kw_only=True):
         system: whether it takes a system prompt.
         tools: whether it takes tools at all.
         forced_tool: whether a tool may be forced.
+        structured: whether it takes `outputConfig`; a Claude's own rules say it of those:
+            https://docs.aws.amazon.com/bedrock/latest/userguide/structured-output.html
         images: whether it takes images.
         documents: whether it takes documents.
         stored: whether it takes files by their place in S3.
@@ -40,6 +42,7 @@ class Family(msgspec.Struct, frozen=True, kw_only=True):
     system: bool = True
     tools: bool = True
     forced_tool: bool = True
+    structured: bool = True
     images: bool = True
     documents: bool = True
     stored: bool = True
@@ -50,23 +53,24 @@ class Family(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _TEXT = Family(images=False, documents=True)
-_UNFORCED = msgspec.structs.replace(_TEXT, forced_tool=False)
-_PLAIN = Family(tools=False, images=False, documents=False, system=False)
-_NOVA = Family(cache=True)
+_UNFORCED = msgspec.structs.replace(_TEXT, forced_tool=False, structured=False)
+_PLAIN = Family(tools=False, structured=False, images=False, documents=False, system=False)
+_NOVA = Family(cache=True, structured=False)
 
 # The longest beginning wins; a family that is not here may do anything: the service will say.
 _FAMILIES: dict[str, Family] = {
     "amazon.nova": _NOVA,
-    "amazon.nova-micro": Family(cache=True, images=False, documents=False),
-    "amazon.nova-2": Family(cache=True, reasoning="nova"),
+    "amazon.nova-micro": Family(cache=True, structured=False, images=False, documents=False),
+    "amazon.nova-2": Family(cache=True, structured=False, reasoning="nova"),
     "amazon.titan": _PLAIN,
     "ai21": _UNFORCED,
     "cohere.command": _UNFORCED,
-    "deepseek": msgspec.structs.replace(_UNFORCED, reasoning="always"),
+    "deepseek": msgspec.structs.replace(_UNFORCED, reasoning="always", structured=True),
+    "deepseek.r1": msgspec.structs.replace(_UNFORCED, reasoning="always"),
     "meta.llama": _UNFORCED,
-    "meta.llama3-2-11b": Family(forced_tool=False),
-    "meta.llama3-2-90b": Family(forced_tool=False),
-    "meta.llama4": Family(forced_tool=False),
+    "meta.llama3-2-11b": Family(forced_tool=False, structured=False),
+    "meta.llama3-2-90b": Family(forced_tool=False, structured=False),
+    "meta.llama4": Family(forced_tool=False, structured=False),
     "meta.llama2": _PLAIN,
     "meta.llama3-8b": msgspec.structs.replace(_PLAIN, system=True),
     "meta.llama3-70b": msgspec.structs.replace(_PLAIN, system=True),
@@ -76,7 +80,7 @@ _FAMILIES: dict[str, Family] = {
     "openai.gpt-oss": Family(reasoning="openai", images=False, documents=False),
     "openai.gpt": Family(reasoning="level"),
     "qwen": Family(reasoning="qwen"),
-    "writer": Family(images=False, result_status=False),
+    "writer": Family(images=False, structured=False, result_status=False),
     "xai": Family(reasoning="level"),
 }
 _GEOGRAPHY = re.compile(r"^(us-gov|us|eu|apac|jp|au|ca|in|global)\.")

@@ -5,9 +5,11 @@ Source: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Mess
 
 import re
 from functools import lru_cache
+from typing import Literal
 
 from aisopod.codecs.anthropic_messages import families as anthropic
-from aisopod.codecs.bedrock_converse.families import bare_name, family_of
+from aisopod.codecs.anthropic_messages import limits as anthropic_limits
+from aisopod.codecs.bedrock_converse.families import Family, bare_name, family_of
 from aisopod.normalise.limits import Limits, Words
 from aisopod.normalise.target import Target
 from aisopod.types import DocumentPart, ImagePart, MediaPart
@@ -40,7 +42,21 @@ def _of(model: str) -> Limits:
         thinking="signed",
         redacted=True,
         lineage=_lineage,
+        schema=_schema(family),
+        forced_tool=_forced_tool(family),
     )
+
+
+def _schema(family: Family) -> Literal["native", "tool", "none"]:
+    if family.structured if family.claude is None else family.claude.structured:
+        return "native"
+    return "tool" if family.tools else "none"
+
+
+def _forced_tool(family: Family) -> Literal["always", "resting", "never"]:
+    if family.claude is not None:
+        return anthropic_limits.forced_tool(family.claude)
+    return "always" if family.forced_tool else "never"
 
 
 def _lineage(model: str) -> str:

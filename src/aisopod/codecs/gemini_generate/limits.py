@@ -28,4 +28,5 @@ def _of(model: str) -> Limits:
         user_first=True,
         signed_fields=frozenset({"thoughtSignature"}),
         lineage=lineage,
+        schema="native" if family_of(model).mixed else "apart",
     )

@@ -348,13 +348,8 @@ def _takes_effort(asked: _Asked, effort: str) -> bool:
 def _response_format(asked: _Asked) -> dict[str, Any]:
     wanted, quirks, notes = asked.request.response_format, asked.quirks, asked.notes
     if isinstance(wanted, JsonSchema):
-        if quirks.json_schema:
-            return {"response_format": _json_schema(asked, wanted)}
-        notes.unsupported(
-            "response_format", wanted.name, "the host takes no schema",
-            'Ask for "json" and describe the schema in the messages',
-        )  # fmt: skip
-    elif wanted != "json":
+        return {"response_format": _json_schema(asked, wanted)}
+    if wanted != "json":
         return {}
     if not quirks.json_object:
         notes.unsupported(

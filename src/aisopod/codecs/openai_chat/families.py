@@ -22,6 +22,7 @@ class Family(msgspec.Struct, frozen=True, kw_only=True):
             effort `none`, or with no effort (its default there) as well.
         instructions: the role that carries them; None where no role does.
         stop: whether `stop` is taken.
+        schemas: whether an answer is held to a schema natively, by a tool, or not at all.
         cache_marks: whether a part may carry `prompt_cache_breakpoint`.
     """
 
@@ -30,6 +31,7 @@ class Family(msgspec.Struct, frozen=True, kw_only=True):
     sampling: Literal["always", "never", "effort_none", "effort_off"] = "always"
     instructions: Literal["system", "developer"] | None = "developer"
     stop: bool = True
+    schemas: Literal["native", "tool", "none"] = "native"
     cache_marks: bool = False
 
 
@@ -44,7 +46,7 @@ def _family(pattern: str, **facts: object) -> Family:
 
 # The first match wins, so the narrow names stand before the wide ones.
 _FAMILIES: tuple[Family, ...] = (
-    _family(r"o1-(mini|preview)", sampling="never", instructions=None),
+    _family(r"o1-(mini|preview)", sampling="never", instructions=None, schemas="none"),
     _family(r"o1", efforts=_LOW_HIGH, sampling="never"),
     _family(r"o\d", efforts=_LOW_HIGH, sampling="never", stop=False),
     _family(r"gpt-5-chat"),
@@ -63,6 +65,8 @@ _FAMILIES: tuple[Family, ...] = (
     ),
     # Newer ones are taken to be as strict as the strictest that is known.
     _family(r"gpt-([6-9]|\d\d)", efforts=(*_LOW_HIGH, "xhigh"), sampling="never", cache_marks=True),
+    # https://platform.openai.com/docs/guides/structured-outputs: from gpt-4o of August 2024 on.
+    _family(r"gpt-(3\.5|4(?![.o\d])|4o-2024-05)", instructions="system", schemas="tool"),
     _family(r"(chatgpt|gpt-)", instructions="system"),
 )
 

@@ -5,8 +5,9 @@ Source: https://platform.openai.com/docs/api-reference/chat/create#chat-create-m
 
 import re
 from functools import lru_cache
+from typing import Literal
 
-from aisopod.codecs.openai_chat.families import find_family
+from aisopod.codecs.openai_chat.families import Family, find_family
 from aisopod.codecs.openai_chat.quirks import Quirks
 from aisopod.normalise.limits import Limits, Words
 from aisopod.normalise.target import Target
@@ -39,7 +40,15 @@ def _of(quirks: Quirks, model: str) -> Limits:
         thinking_beside="reasoning_details",
         signed_fields=frozenset({"extra_content"}),
         lineage=_vendor,
+        schema=_schema(quirks, family),
+        forced_tool=quirks.forced_tool,
     )
+
+
+def _schema(quirks: Quirks, family: Family | None) -> Literal["native", "tool", "none"]:
+    if family is None:
+        return "native" if quirks.json_schema else "tool"
+    return family.schemas
 
 
 def _ids(quirks: Quirks) -> Words | None:

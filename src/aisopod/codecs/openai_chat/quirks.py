@@ -20,6 +20,8 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True):
         strict: takes `strict` on tools and schemas.
         json_object: takes `response_format: json_object`.
         json_schema: takes `response_format: json_schema`.
+        forced_tool: when a tool may be forced: `always`, while the model is `resting` from
+            thinking, or `never`.
         json_word: refuses `json_object` unless the word JSON stands in the messages.
         required_word: its word for "some tool must be called".
         parallel_tool_calls: takes `parallel_tool_calls`.
@@ -53,6 +55,7 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True):
     strict: bool = True
     json_object: bool = True
     json_schema: bool = True
+    forced_tool: Literal["always", "resting", "never"] = "always"
     json_word: bool = False
     required_word: str = "required"
     parallel_tool_calls: bool = True

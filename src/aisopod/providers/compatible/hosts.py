@@ -72,6 +72,7 @@ _DEEPSEEK = Host(
         strict=False,
         images=False,
         json_schema=False,
+        forced_tool="resting",
         json_word=True,
         parallel_tool_calls=False,
         reasoning="switch",
