@@ -3,8 +3,7 @@
 import asyncio
 import itertools
 import re
-import types
-from collections.abc import AsyncIterator, Coroutine, Generator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from aisopod.simulator import Reply, Simulator
 from aisopod.types import TextPart, ThinkingPart
 from matrix.cases import TARGETS, Target
 from matrix.configured import AWS, KEY, configured
+from support.cancelling import ended
 
 FIVE = TARGETS[:5]
 ROTATIONS = [[*FIVE[first:], *FIVE[:first]] for first in range(len(FIVE))]
@@ -165,40 +165,6 @@ async def test_every_order_of_providers_ends_with_the_answer(
     assert len(simulator.requests) == 5 * 120
 
 
-@types.coroutine
-def cancelled_at(place: int, coroutine: Coroutine[Any, Any, str]) -> Generator[Any, Any, str]:
-    """Run it, and cancel its task where it waits for the so-manyth time."""
-    task = asyncio.current_task()
-    assert task is not None
-    advance: Any = coroutine.send
-    value: Any = None
-    for count in itertools.count():
-        try:
-            waited = advance(value)
-        except StopIteration as end:
-            return str(end.value)
-        if count == place:
-            task.cancel()
-        try:
-            value, advance = (yield waited), coroutine.send
-        except BaseException as error:  # noqa: BLE001 - whatever comes is the coroutine's
-            value, advance = error, coroutine.throw
-    raise AssertionError
-
-
-async def stopped(subject: Agent, targets: Sequence[Target], place: int) -> bool:
-    """Whether the run, cancelled there, came to no end."""
-
-    async def whole() -> str:
-        return await cancelled_at(place, subject.run(targets))
-
-    try:
-        await asyncio.create_task(whole())
-    except asyncio.CancelledError:
-        return True
-    return False
-
-
 @slow_answers
 @rotations
 async def test_cancelled_anywhere_and_taken_up_again(
@@ -208,7 +174,7 @@ async def test_cancelled_anywhere_and_taken_up_again(
     for place in itertools.count():
         subject.begin()
         subject.client.streams.clear()
-        if not await stopped(subject, targets, place):
+        if await ended(subject.run(targets), place):
             break
         places.add(subject.place())
         subject.check(await subject.run(targets), targets)
@@ -222,6 +188,6 @@ async def test_cancelled_anywhere_and_taken_up_again(
 async def test_cancelled_again_and_again(subject: Agent, targets: list[Target]) -> None:
     subject.begin()
     places = itertools.count()
-    while await stopped(subject, targets, next(places)):
+    while not await ended(subject.run(targets), next(places)):
         pass
     subject.check(subject.saved()[-1].text, targets)
