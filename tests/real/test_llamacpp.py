@@ -1,13 +1,6 @@
-"""A real server with a real model, on two wires. It talks nonsense: the wire is judged.
-
-Both dialects of one server: `/v1/chat/completions` by the host `llamacpp`, `/v1/messages` by the
-provider `anthropic` at the server's address.
-"""
+"""A real server with a real model, on two wires. It talks nonsense: the wire is judged."""
 
 import asyncio
-import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,15 +10,13 @@ import msgspec
 import pytest
 
 import aisopod
-from aisopod import AisopodError, AsyncClient, Client, ContextLengthError, OverloadedError, Timeouts
-from aisopod.config import Config, FailoverConfig, ProviderConfig
-from aisopod.types import HttpRequest
+from aisopod import AsyncClient, ContextLengthError, OverloadedError, Timeouts
+from support.llama import Server, serving
 
 pytest.importorskip("xllamacpp", reason="THE REAL SERVER IS NOT INSTALLED: run `make real`")
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(180)]
 
-WEIGHTS = Path(__file__).resolve().parents[2] / ".cache" / "gemma3-270m.gguf"
 PROSE, CODE = (
     (Path(__file__).resolve().parents[2] / name).read_text()[:1200]
     for name in ("README.md", "src/aisopod/errors.py")
@@ -33,68 +24,10 @@ PROSE, CODE = (
 MODELS = ("llamacpp/gemma", "anthropic/gemma")
 
 
-class Server:
-    """The running server, and the errors that it gave until it was ready."""
-
-    def __init__(self, port: int) -> None:
-        self.url = f"http://127.0.0.1:{port}"
-        self.while_loading: list[AisopodError] = []
-        self.config = Config(
-            providers={
-                "llamacpp": ProviderConfig(base_url=f"{self.url}/v1"),
-                "anthropic": ProviderConfig(base_url=self.url, api_key=aisopod.Secret("none")),
-            },
-            failover=FailoverConfig(max_wait=0),
-            state="memory",
-        )
-
-    def wait_until_loaded(self) -> None:
-        deadline = time.monotonic() + 120
-        turn = 0
-        while time.monotonic() < deadline:
-            turn += 1
-            # Each with a client of its own, which does not know yet that the last was refused.
-            with Client(self.config) as client:
-                try:
-                    client.complete(MODELS[turn % 2], "hi", max_tokens=1)
-                except AisopodError as error:
-                    self.while_loading.append(error)
-                else:
-                    return
-            time.sleep(0.2)
-        raise AssertionError(f"the server did not load: {self.while_loading[-1]}")
-
-    async def is_busy(self) -> bool:
-        from aisopod.transport.aiohttp_transport import AiohttpTransport
-
-        transport = AiohttpTransport()
-        request = HttpRequest(method="GET", url=f"{self.url}/slots")
-        response = await transport.send(request, connect_timeout=5)
-        slots: list[dict[str, Any]] = msgspec.json.decode(await response.read_all(1 << 20))
-        response.close()
-        await transport.close()
-        return any(slot["is_processing"] for slot in slots)
-
-
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    WEIGHTS.parent.mkdir(exist_ok=True)
-    script = Path(__file__).with_name("llama_server.py")
-    process = subprocess.Popen(
-        [sys.executable, str(script), str(port), str(WEIGHTS)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        running = Server(port)
-        running.wait_until_loaded()
+    with serving("gemma") as running:
         yield running
-    finally:
-        process.kill()
-        process.wait()
 
 
 def test_loading_is_an_overload(server: Server) -> None:
