@@ -1,5 +1,6 @@
 """Whose turn it is: a pure decision over what is remembered."""
 
+import math
 from collections.abc import Callable, Collection, Sequence
 from typing import Literal, NamedTuple
 
@@ -186,14 +187,15 @@ def _obvious(
     That is nearly every request's answer, for less than looking at all of them. Whoever is out has
     waited longest before long, so that none is passed over for good.
     """
-    first = options[0]
-    longest, waited = first, _last_used(first, health)
+    longest = first = options[0]
+    waited = math.inf
     for option in options:
         if option.candidate != first.candidate:
             break
         if option.rank != first.rank or option.weight != first.weight:
             return None
-        used = _last_used(option, health)
+        record = health(option.subjects[0])
+        used = record.last_used if record is not None else 0.0
         if used < waited:
             longest, waited = option, used
     return longest if standing(longest, health, now) is _READY else None

@@ -182,7 +182,8 @@ def _evidence(failure: Failed, model: str) -> Failed:
 
 def _paced_until(limits: Mapping[str, RateLimit], now: float, cooldowns: Cooldowns) -> float:
     """Until when the headers show nothing left; 0 when there is something."""
-    waits = [
-        limit.reset_after for limit in limits.values() if limit.remaining == 0 and limit.reset_after
-    ]
-    return now + min(max(waits), cooldowns.pacing) if waits else 0.0
+    wait = 0.0
+    for limit in limits.values():
+        if limit.remaining == 0 and limit.reset_after:
+            wait = max(wait, limit.reset_after)
+    return now + min(wait, cooldowns.pacing) if wait else 0.0

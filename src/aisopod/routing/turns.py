@@ -169,22 +169,20 @@ class Turns:
         return max(patience, 0.0)
 
     def _chosen(self) -> Choice:
+        session = self._wishes.session
         return choose(
             self._options(),
             self._state.health,
             self._state.now(),
             excluded=self.excluded,
-            pinned=self._session_profiles(),
+            pinned=self._session_profiles(session) if session is not None else (),
             chance=random.random(),  # noqa: S311 - no secret
         )
 
     def _options(self) -> Sequence[Option]:
         return self._pool.options(self._chain, self._wishes.profile)
 
-    def _session_profiles(self) -> tuple[str, ...]:
-        session = self._wishes.session
-        if session is None:
-            return ()
+    def _session_profiles(self, session: str) -> tuple[str, ...]:
         records = (
             self._state.health(session_key(candidate.provider, session))
             for candidate in self._chain
