@@ -11,14 +11,14 @@ from aisopod.errors import InvalidRequestError
 from aisopod.normalise.notes import Notes
 from aisopod.types import DocumentPart, ImagePart, MediaPart, sniff_media_type
 
-__all__ = ["Block", "media_block"]
+__all__ = ["DOCUMENTS", "IMAGES", "SOUNDS", "VIDEOS", "Block", "media_block"]
 
 Block = dict[str, Any]
 
 _ENDING = re.compile(r"\.[A-Za-z0-9]{1,5}$")
 
-_IMAGES = {"image/png": "png", "image/jpeg": "jpeg", "image/gif": "gif", "image/webp": "webp"}
-_DOCUMENTS = {
+IMAGES = {"image/png": "png", "image/jpeg": "jpeg", "image/gif": "gif", "image/webp": "webp"}
+DOCUMENTS = {
     "application/pdf": "pdf",
     "text/csv": "csv",
     "application/msword": "doc",
@@ -29,11 +29,11 @@ _DOCUMENTS = {
     "text/plain": "txt",
     "text/markdown": "md",
 }
-_VIDEOS = {
+VIDEOS = {
     "video/x-matroska": "mkv", "video/quicktime": "mov", "video/mp4": "mp4", "video/webm": "webm",
     "video/x-flv": "flv", "video/mpeg": "mpeg", "video/x-ms-wmv": "wmv", "video/3gpp": "three_gp",
 }  # fmt: skip
-_SOUNDS = {
+SOUNDS = {
     "audio/mpeg": "mp3", "audio/mp3": "mp3", "audio/opus": "opus", "audio/wav": "wav",
     "audio/x-wav": "wav", "audio/aac": "aac", "audio/flac": "flac", "audio/mp4": "mp4",
     "audio/ogg": "ogg", "audio/webm": "webm",
@@ -56,13 +56,13 @@ def media_block(
         UnsupportedFeatureError: it is given by a URL, which this wire does not fetch.
     """
     if isinstance(part, ImagePart):
-        kind, formats = "image", _IMAGES
+        kind, formats = "image", IMAGES
     elif isinstance(part, DocumentPart):
         return _document(part, path, names, notes)
     else:
         media_type = part.media_type or sniff_media_type(part.data or b"") or ""
         is_video = media_type.startswith("video/")
-        kind, formats = ("video", _VIDEOS) if is_video else ("audio", _SOUNDS)
+        kind, formats = ("video", VIDEOS) if is_video else ("audio", SOUNDS)
     told, source = _source(part, path, notes)
     return {kind: {"format": _format(told, formats, kind, path), "source": source}}
 
@@ -70,7 +70,7 @@ def media_block(
 def _document(part: DocumentPart, path: str, names: set[str], notes: Notes) -> Block:
     media_type, source = _source(part, path, notes)
     document: Block = {
-        "format": _format(media_type or "text/plain", _DOCUMENTS, "document", path),
+        "format": _format(media_type or "text/plain", DOCUMENTS, "document", path),
         "name": _name(part.name, names),
         "source": source,
     }
@@ -123,7 +123,7 @@ def _source(
 def _by_ending(address: str) -> str | None:
     ending = address.rpartition(".")[2].lower()
     ending = {"jpg": "jpeg", "htm": "html"}.get(ending, ending)
-    for formats in (_IMAGES, _DOCUMENTS, _VIDEOS, _SOUNDS):
+    for formats in (IMAGES, DOCUMENTS, VIDEOS, SOUNDS):
         for media_type, name in formats.items():
             if name == ending:
                 return media_type

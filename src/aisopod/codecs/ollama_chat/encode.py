@@ -6,6 +6,7 @@ from typing import Any
 from aisopod.codecs.arguments import arguments_object
 from aisopod.codecs.codec import Encoded
 from aisopod.codecs.media import base64_of, is_data_url
+from aisopod.codecs.ollama_chat.limits import IMAGES
 from aisopod.codecs.text import encode_json
 from aisopod.errors import InvalidRequestError
 from aisopod.normalise.notes import Notes
@@ -29,7 +30,6 @@ __all__ = ["write"]
 
 Body = dict[str, Any]
 
-_IMAGES = ("image/jpeg", "image/png", "image/webp", "image/gif")
 # gpt-oss is the family that thinks by level; the others are turned on or off.
 _LEVELS = re.compile(r"(^|/)gpt-oss")
 _LEVEL = {"minimal": "low", "low": "low", "medium": "medium", "high": "high", "xhigh": "high",
@@ -129,12 +129,12 @@ def _image(part: ImagePart, path: str, notes: Notes) -> str:
             "Give the image's bytes",
         )
     media_type, data = base64_of(part, path)
-    if media_type is not None and media_type not in _IMAGES:
+    if media_type is not None and media_type not in IMAGES:
         raise InvalidRequestError(
             "the server takes no images of this type",
             field=f"{path}.media_type",
             value=media_type,
-            remedy=f"Convert it to one of {', '.join(_IMAGES)}",
+            remedy=f"Convert it to one of {', '.join(IMAGES)}",
         )
     return data
 

@@ -7,6 +7,7 @@ import base64
 from typing import Any
 
 from aisopod.codecs.openai_chat.families import Family
+from aisopod.codecs.openai_chat.limits import AUDIO
 from aisopod.codecs.openai_chat.quirks import Quirks
 from aisopod.errors import InvalidRequestError
 from aisopod.normalise.notes import Notes
@@ -27,8 +28,6 @@ from aisopod.types import (
 
 __all__ = ["encode_messages"]
 
-_IMAGES = ("image/png", "image/jpeg", "image/webp", "image/gif")
-_AUDIO = {"audio/mpeg": "mp3", "audio/mp3": "mp3", "audio/wav": "wav", "audio/x-wav": "wav"}
 _IN_PLACE = frozenset({"role", "content", "tool_calls", "tool_call_id"})
 
 
@@ -207,19 +206,20 @@ class _Writer:
                 "the image is empty", field=path, remedy="Give its bytes or a URL"
             )
         is_data = url.startswith("data:")
-        if is_data and media_type not in _IMAGES:
+        if is_data and media_type not in self._quirks.image_types:
+            taken = ", ".join(sorted(self._quirks.image_types))
             raise InvalidRequestError(
-                "an image is PNG, JPEG, WebP or GIF",
+                "the host takes no images of this type",
                 field=f"{path}.media_type",
                 value=media_type,
-                remedy="Convert the image",
+                remedy=f"Convert it to one of {taken}",
             )
         detail = {"detail": part.detail} if part.detail else {}
         return {"type": "image_url", "image_url": {"url": url, **detail}}
 
     def _audio(self, part: MediaPart, path: str) -> dict[str, Any]:
         media_type = part.media_type or sniff_media_type(part.data or b"") or ""
-        form = _AUDIO.get(media_type)
+        form = AUDIO.get(media_type)
         if form is None or part.data is None:
             self._notes.refuse(
                 path, media_type or part.url or part.file_id,
