@@ -3,7 +3,7 @@
 import ipaddress
 from urllib.parse import urlsplit
 
-__all__ = ["is_public", "shown", "why_not"]
+__all__ = ["is_public", "why_not"]
 
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -24,6 +24,7 @@ def is_public(address: str) -> bool:
         and not found.is_multicast
         and not found.is_reserved
         and not found.is_unspecified
+        and not (isinstance(found, ipaddress.IPv6Address) and found.is_site_local)
         and found != _METADATA
     )
 
@@ -65,12 +66,3 @@ def _is_private_host(host: str) -> bool:
         return not is_public(host)
     except ValueError:
         return host == "localhost" or host.endswith(".localhost")
-
-
-def shown(url: str) -> str:
-    """A URL for errors and warnings: without user, query and fragment, which may be secrets."""
-    bare = url.partition("#")[0].partition("?")[0]
-    scheme, separator, rest = bare.partition("://")
-    authority, slash, path = rest.partition("/")
-    text = f"{scheme}{separator}{authority.rpartition('@')[2]}{slash}{path}"
-    return text if len(text) <= 200 else text[:199] + "…"

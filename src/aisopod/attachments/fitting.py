@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from aisopod.attachments.addresses import shown, why_not
+from aisopod.attachments.addresses import why_not
 from aisopod.attachments.documents import as_text
 from aisopod.attachments.images import refit
 from aisopod.attachments.settings import FetchConfig
 from aisopod.codecs.media import base64_of
 from aisopod.errors import InvalidRequestError
 from aisopod.normalise.limits import Limits
-from aisopod.normalise.media_types import FilePart, type_by_ending, type_of_content
+from aisopod.normalise.media_types import FilePart, shown_address, type_by_ending, type_of_content
 from aisopod.normalise.misfits import Misfit, Placing, change_for, file_parts, find_misfits
 from aisopod.normalise.notes import Notes
 from aisopod.normalise.target import Target
@@ -150,7 +150,7 @@ def _unfetched(placing: Placing, reason: str, remedy: str) -> InvalidRequestErro
     return InvalidRequestError(
         f"the wire reads no address, and this one cannot be fetched: {reason}",
         field=f"{placing.path}.url",
-        value=shown(str(placing.part.url)),
+        value=shown_address(str(placing.part.url)),
         remedy=remedy,
     )
 
@@ -187,12 +187,12 @@ def _arrived(placing: Placing, kept: Kept, notes: Notes) -> FilePart:
         raise InvalidRequestError(
             f"what is there is no {kind} of a known type, by its content ({told or 'no type told'})",
             field=f"{placing.path}.url",
-            value=shown(url),
+            value=shown_address(url),
             remedy="Check the address, or give the bytes with their media_type",
         )
     notes.warn(
         "fetched",
-        f"{shown(url)} was fetched and sent as {len(fetched.data):,} bytes of {media_type}",
+        f"{shown_address(url)} was fetched and sent as {len(fetched.data):,} bytes of {media_type}",
         index=placing.index,
         part=placing.position,
     )
@@ -241,11 +241,11 @@ def _stand_in(misfit: Misfit, notes: Notes) -> Part:
     part, url = placing.part, str(placing.part.url)
     notes.warn(
         "fetched",
-        f"{shown(url)} would be fetched and sent as bytes",
+        f"{shown_address(url)} would be fetched and sent as bytes",
         index=placing.index,
         part=placing.position,
     )
-    text = f"(fetched from {shown(url)})"
+    text = f"(fetched from {shown_address(url)})"
     guesses = (part.media_type, type_by_ending(url), *_LIKELY[type(part)])
     kind = next((each for each in guesses if each and misfit.files.takes(each)), None)
     if kind is None:

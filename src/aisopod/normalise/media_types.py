@@ -1,8 +1,8 @@
-"""What kind of file something is: by its address, and by its content."""
+"""What kind of file something is, by its address and by its content."""
 
 from aisopod.types import DocumentPart, ImagePart, MediaPart, sniff_media_type
 
-__all__ = ["FilePart", "is_text_type", "type_by_ending", "type_of_content"]
+__all__ = ["FilePart", "is_text_type", "shown_address", "type_by_ending", "type_of_content"]
 
 FilePart = ImagePart | DocumentPart | MediaPart
 
@@ -29,6 +29,15 @@ def type_by_ending(address: str) -> str | None:
     """The media type that an address tells by its ending."""
     name = address.partition("?")[0].partition("#")[0].rsplit("/", 1)[-1]
     return _ENDINGS.get(name.rpartition(".")[2].lower())
+
+
+def shown_address(url: str) -> str:
+    """A URL for errors and warnings: without user, query and fragment, which may be secrets."""
+    bare = url.partition("#")[0].partition("?")[0]
+    scheme, separator, rest = bare.partition("://")
+    authority, slash, path = rest.partition("/")
+    text = f"{scheme}{separator}{authority.rpartition('@')[2]}{slash}{path}"
+    return text if len(text) <= 200 else text[:199] + "…"
 
 
 def is_text_type(media_type: str | None) -> bool:

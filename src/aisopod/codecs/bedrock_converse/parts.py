@@ -6,8 +6,9 @@ Source: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Cont
 import re
 from typing import Any
 
-from aisopod.codecs.media import base64_of, is_data_url
+from aisopod.codecs.media import FETCH_REMEDY, base64_of, is_data_url
 from aisopod.errors import InvalidRequestError
+from aisopod.normalise.media_types import shown_address
 from aisopod.normalise.notes import Notes
 from aisopod.types import DocumentPart, ImagePart, MediaPart, sniff_media_type
 
@@ -114,7 +115,10 @@ def _source(
         return part.media_type or _by_ending(address), {"s3Location": {"uri": address}}
     if address and not is_data_url(part.url):
         notes.refuse(
-            path, address, "this wire fetches nothing", "Give the bytes, or a file_id of s3://…"
+            path,
+            shown_address(address),
+            "this wire fetches nothing",
+            f"{FETCH_REMEDY}, or a file_id of s3://…",
         )
     media_type, data = base64_of(part, path)
     return media_type, {"bytes": data}

@@ -6,10 +6,12 @@ Source: https://platform.openai.com/docs/api-reference/chat/create#chat-create-m
 import base64
 from typing import Any
 
+from aisopod.codecs.media import DOCUMENTS_REMEDY, FETCH_REMEDY
 from aisopod.codecs.openai_chat.families import Family
 from aisopod.codecs.openai_chat.limits import AUDIO
 from aisopod.codecs.openai_chat.quirks import Quirks
 from aisopod.errors import InvalidRequestError
+from aisopod.normalise.media_types import shown_address
 from aisopod.normalise.notes import Notes
 from aisopod.normalise.placed import Placed, Prepared
 from aisopod.types import (
@@ -222,7 +224,7 @@ class _Writer:
         form = AUDIO.get(media_type)
         if form is None or part.data is None:
             self._notes.refuse(
-                path, media_type or part.url or part.file_id,
+                path, media_type or shown_address(part.url or part.file_id or ""),
                 "Chat Completions takes sound as the bytes of an MP3 or WAV file, and no film",
                 "Give those, or a transcript",
             )  # fmt: skip
@@ -242,7 +244,7 @@ class _Writer:
             return self._inline(part, path, index)
         if not self._quirks.documents:
             self._notes.refuse(
-                path, part.name or media_type, "the host takes no documents", "Send its text"
+                path, part.name or media_type, "the host takes no documents", DOCUMENTS_REMEDY
             )
         if part.file_id:
             return {"type": "file", "file": {"file_id": part.file_id}}
@@ -251,8 +253,8 @@ class _Writer:
             return {"type": "file", "file": file}
         if part.data is None:
             self._notes.refuse(
-                path, part.url, "Chat Completions takes no document by URL",
-                "Download it and give its bytes",
+                path, shown_address(part.url or ""), "Chat Completions takes no document by URL",
+                FETCH_REMEDY,
             )  # fmt: skip
         if media_type != "application/pdf":
             self._notes.refuse(
