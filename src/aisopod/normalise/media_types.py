@@ -73,10 +73,12 @@ def _document_type(data: bytes, found: str | None, told: str | None) -> str | No
     bare = (told or "").partition(";")[0].strip().lower()
     if data.startswith(_OFFICE):
         return bare if bare in _OFFICE_TYPES else None
+    # What is said to be a PDF and is none is, more often than not, a page to sign in.
+    return (bare or "text/plain") if is_text_type(bare) and _is_text(data) else None
+
+
+def _is_text(data: bytes) -> bool:
     try:
-        text = data.decode("utf-8")
+        return "\0" not in data.decode("utf-8")
     except UnicodeDecodeError:
-        return None
-    if "\0" in text:
-        return None
-    return bare if bare and is_text_type(bare) else "text/plain"
+        return False

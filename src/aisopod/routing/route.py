@@ -253,6 +253,7 @@ class Route:
 
     def _answered(self, option: Option, held: Sequence[ChatCompletionChunk]) -> None:
         self._turns.arrived(welcome=True)
+        self._kept.clear()  # nobody else will be asked
         self._mark_good(option, held)
         self._turns.probe = ()
         if self._booking is not None:
