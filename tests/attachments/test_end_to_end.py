@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import threading
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from typing import Any
@@ -22,6 +23,8 @@ from aisopod import (
     Secret,
     TextPart,
 )
+from aisopod.attachments import fitting
+from aisopod.attachments.images import refit
 from aisopod.errors import UnsupportedFeatureError
 from aisopod.simulator import Reply, Simulator
 from attachments.conftest import Web
@@ -134,6 +137,20 @@ async def test_what_is_fetched_is_converted_where_it_must_be(bench: Bench, site:
     answer = await client.complete("lmstudio/x", messages=shows(ImagePart(data=image("WEBP"))))
     assert [each.rule for each in answer.warnings] == ["image_converted"]
     assert bench.sent["messages"][0]["content"][1]["image_url"]["url"].startswith("data:image/jpeg")
+
+
+async def test_decoding_is_off_the_loop(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: list[threading.Thread] = []
+
+    def seen(*args: Any) -> Any:
+        threads.append(threading.current_thread())
+        return refit(*args)
+
+    monkeypatch.setattr(fitting, "refit", seen)
+    client = await bench.client()
+    await client.complete(LLAVA, messages=shows(ImagePart(data=image("BMP"))))
+    assert threads
+    assert threading.main_thread() not in threads
 
 
 async def test_images_in_a_crowd_must_be_smaller(bench: Bench) -> None:

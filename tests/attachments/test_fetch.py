@@ -2,9 +2,12 @@
 
 import asyncio
 import socket
+import ssl
+from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 
 from aisopod.attachments import addresses, fetch
 from aisopod.attachments.fetch import Fetcher, NotFetchedError
@@ -110,6 +113,23 @@ async def test_cancelling_leaves_nothing_behind(site: Web) -> None:
         await task
     await asyncio.sleep(0.2)
     assert site.at_once == 0
+
+
+async def test_certificates_are_verified(tmp_path: Path) -> None:
+    authority = trustme.CA()
+    bundle = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(str(bundle))
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1").configure_cert(tls)
+
+    async def answer(exchange: Exchange) -> None:
+        await exchange.send(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi")
+
+    async with RawServer(answer, tls) as server:
+        error = await refused(open_fetcher(), server.url)
+        assert "certificate is not trusted" in error.reason
+        fetcher = Fetcher(FetchConfig(allow_private=True), ca_bundle=str(bundle))
+        assert (await fetcher.fetch([server.url]))[server.url].data == b"hi"
 
 
 async def test_nobody_there_and_no_http() -> None:

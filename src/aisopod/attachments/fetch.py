@@ -118,12 +118,14 @@ class Fetcher:
             raise NotFetchedError(
                 url, f"it was not here within {limit:g} s", f"{_BYTES}, or raise fetch.timeout"
             ) from None
-        except ValueError:
+        except aiohttp.InvalidURL:
             raise NotFetchedError(url, "it is no valid URL") from None
         except (aiohttp.ClientError, OSError) as error:
             if isinstance(getattr(error, "os_error", None), _NotPublicError):
                 raise _refused(url, "its address is not public", redirected=False) from None
             raise NotFetchedError(url, translated(error, url).message) from None
+        except ValueError:
+            raise NotFetchedError(url, "it is no valid URL") from None
 
     async def _followed(
         self, direct: aiohttp.ClientSession, proxied: aiohttp.ClientSession, url: str

@@ -16,7 +16,7 @@ from aisopod.codecs.media import base64_of
 from aisopod.errors import InvalidRequestError
 from aisopod.normalise.limits import Limits
 from aisopod.normalise.media_types import FilePart, shown_address, type_by_ending, type_of_content
-from aisopod.normalise.misfits import Misfit, Placing, change_for, file_parts, find_misfits
+from aisopod.normalise.misfits import Misfit, Placing, file_parts, find_misfits, may_need_change
 from aisopod.normalise.notes import Notes
 from aisopod.normalise.target import Target
 from aisopod.types import (
@@ -202,8 +202,9 @@ def _arrived(placing: Placing, kept: Kept, notes: Notes) -> FilePart:
 def _changed(placing: Placing, misfit: Misfit, target: Target, notes: Notes) -> Part:
     """A part whose bytes are here, as the wire takes it."""
     part = placing.part
-    change = change_for(part, misfit.files, misfit.side, target)
-    given = _bytes_of(part, placing.path) if change is not None else None
+    if not may_need_change(part, misfit.files, misfit.side, target):
+        return part
+    given = _bytes_of(part, placing.path)
     if given is None:
         return part
     media_type, data = given

@@ -8,7 +8,7 @@ import msgspec
 
 from aisopod.types import DocumentPart, ImagePart, MediaPart
 
-__all__ = ["Files", "Limits", "Words", "reads_none", "reads_web"]
+__all__ = ["Files", "Limits", "Words", "is_web_address", "reads_none", "reads_web"]
 
 Media = type[ImagePart] | type[DocumentPart] | type[MediaPart]
 
@@ -25,6 +25,11 @@ class Words(msgspec.Struct, frozen=True):
     length: int
 
 
+def is_web_address(address: str) -> bool:
+    """Whether an address is one of the web."""
+    return address[:8].lower().startswith(("http://", "https://"))
+
+
 def reads_none(address: str, media_type: str | None) -> bool:  # noqa: ARG001 - of any file
     """A wire that takes files as bytes only."""
     return False
@@ -32,7 +37,7 @@ def reads_none(address: str, media_type: str | None) -> bool:  # noqa: ARG001 - 
 
 def reads_web(address: str, media_type: str | None) -> bool:  # noqa: ARG001 - whatever is there
     """A wire whose server reads any address of the web."""
-    return address[:8].lower().startswith(("http://", "https://"))
+    return is_web_address(address)
 
 
 class Files(msgspec.Struct, frozen=True, kw_only=True):

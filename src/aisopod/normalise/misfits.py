@@ -1,10 +1,8 @@
 """Which files of a request a wire cannot take as they are."""
 
-from typing import Literal
-
 import msgspec
 
-from aisopod.normalise.limits import Files, Limits
+from aisopod.normalise.limits import Files, Limits, is_web_address
 from aisopod.normalise.media_types import FilePart, is_text_type
 from aisopod.normalise.target import Target
 from aisopod.types import (
@@ -15,12 +13,9 @@ from aisopod.types import (
     sniff_media_type,
 )
 
-__all__ = ["Change", "Misfit", "Placing", "change_for", "file_parts", "find_misfits"]
+__all__ = ["Misfit", "Placing", "file_parts", "find_misfits", "may_need_change"]
 
 _FILES = (ImagePart, DocumentPart, MediaPart)
-
-Change = Literal["image", "text"]
-"""What is made of a file: an image of another type or size, or the text of a document."""
 
 
 class Placing(msgspec.Struct, frozen=True):
@@ -84,39 +79,41 @@ def find_misfits(placings: list[Placing], limits: Limits, target: Target) -> lis
         files = _files_of(limits, part)
         side = files.side_among(images) if isinstance(part, ImagePart) else None
         fetch = _wants_fetching(part, files, target)
-        if fetch or change_for(part, files, side, target) is not None:
+        if fetch or may_need_change(part, files, side, target):
             misfits.append(Misfit(placing, files, side, fetch))
     return misfits
 
 
-def _is_web_address(url: str | None) -> bool:
-    """Whether a URL is one of the web, so that it can be fetched."""
-    return url is not None and url[:8].lower().startswith(("http://", "https://"))
-
-
 def _wants_fetching(part: FilePart, files: Files, target: Target) -> bool:
     """Whether the wire takes such a file, but only as bytes, and it is given by its address."""
-    if part.file_id is not None or part.url is None or not _is_web_address(part.url):
+    if part.file_id is not None or part.url is None or not is_web_address(part.url):
         return False
     as_text = isinstance(part, DocumentPart) and target.normalise.documents == "text"
     takes_some = files.types is None or bool(files.types) or as_text
     return takes_some and not files.reads(part.url, part.media_type)
 
 
-def change_for(part: FilePart, files: Files, side: int | None, target: Target) -> Change | None:
-    """What may have to be made of a file whose bytes are here; None where it goes as it is."""
+def may_need_change(part: FilePart, files: Files, side: int | None, target: Target) -> bool:
+    """Whether a file whose bytes are here may have to be made another one, or text.
+
+    Args:
+        part: the file.
+        files: what the wire takes of its kind.
+        side: how many pixels an image may be wide, and high; whether it is, is not seen here.
+        target: whom the request is for.
+    """
     given = _given(part)
     if given is None:
-        return None
+        return False
     media_type, size = given
     match part:
         case ImagePart():
-            return "image" if files.types and _may_not_fit(media_type, size, files, side) else None
+            return bool(files.types) and _may_not_fit(media_type, size, files, side)
         case DocumentPart() if target.normalise.documents == "text":
             readable = media_type == "application/pdf" or is_text_type(media_type)
-            return "text" if readable and not files.takes(media_type or "text/plain") else None
+            return readable and not files.takes(media_type or "text/plain")
         case _:
-            return None
+            return False
 
 
 def _may_not_fit(media_type: str | None, size: int, files: Files, side: int | None) -> bool:

@@ -5,7 +5,7 @@ from functools import lru_cache
 
 from aisopod.codecs.gemini_generate.families import family_of, lineage
 from aisopod.codecs.gemini_generate.parts import IMAGES, type_of_address
-from aisopod.normalise.limits import Files, Limits, Words, reads_web
+from aisopod.normalise.limits import Files, Limits, Words, is_web_address
 from aisopod.normalise.target import Target
 
 __all__ = ["limits"]
@@ -16,12 +16,12 @@ _NAMES = Words(re.compile(r"[a-zA-Z_][a-zA-Z0-9_.:-]{0,127}"), 64)
 
 def _reads(address: str, media_type: str | None) -> bool:
     """It reads any address, but wants to be told the type of what is there."""
-    return not reads_web(address, None) or (media_type or type_of_address(address)) is not None
+    return not is_web_address(address) or (media_type or type_of_address(address)) is not None
 
 
 def _reads_image(address: str, media_type: str | None) -> bool:
     told = media_type or type_of_address(address)
-    return not reads_web(address, None) or told in IMAGES
+    return not is_web_address(address) or told in IMAGES
 
 
 def limits(target: Target) -> Limits:
