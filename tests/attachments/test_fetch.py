@@ -132,6 +132,28 @@ async def test_certificates_are_verified(tmp_path: Path) -> None:
         assert (await fetcher.fetch([server.url]))[server.url].data == b"hi"
 
 
+async def test_no_error_shows_a_query() -> None:
+    async def garbage(exchange: Exchange) -> None:
+        await exchange.send(b"This is no HTTP\r\n\r\n")
+
+    async def cut(exchange: Exchange) -> None:
+        await exchange.send(b"HTTP/1.1 200 OK\r\ncontent-length: 20\r\n\r\nhi")
+        exchange.writer.close()
+
+    async def forbidden(exchange: Exchange) -> None:
+        await exchange.send(b"HTTP/1.1 403 No\r\ncontent-length: 0\r\n\r\n")
+
+    for script in (garbage, cut):
+        async with RawServer(script) as server:
+            error = await refused(open_fetcher(), server.url + "/a?signature=secret")
+            assert "secret" not in error.reason
+            assert "://" not in error.reason or server.url in error.reason
+    async with RawServer(forbidden) as proxy:
+        fetcher = Fetcher(FetchConfig(), proxy_for=lambda url: proxy.url)
+        error = await refused(fetcher, "https://a.example/a?signature=secret")
+        assert error.reason == "the proxy refused it with 403"
+
+
 async def test_nobody_there_and_no_http() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -120,6 +120,11 @@ class Fetcher:
             ) from None
         except aiohttp.InvalidURL:
             raise NotFetchedError(url, "it is no valid URL") from None
+        # These two show the whole address in their text, its query included.
+        except aiohttp.ClientHttpProxyError as error:
+            raise NotFetchedError(url, f"the proxy refused it with {error.status}") from None
+        except aiohttp.ClientResponseError:
+            raise NotFetchedError(url, "its server does not speak HTTP as it should") from None
         except (aiohttp.ClientError, OSError) as error:
             if isinstance(getattr(error, "os_error", None), _NotPublicError):
                 raise _refused(url, "its address is not public", redirected=False) from None
