@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from aisopod.config import Config as Config
     from aisopod.config import CooldownConfig as CooldownConfig
     from aisopod.config import FailoverConfig as FailoverConfig
+    from aisopod.config import FetchConfig as FetchConfig
     from aisopod.config import ModelConfig as ModelConfig
     from aisopod.config import NetworkConfig as NetworkConfig
     from aisopod.config import NormaliseConfig as NormaliseConfig
@@ -38,8 +39,8 @@ _HOMES = {
     "aisopod.client": ("AsyncClient", "Stream", "get_provider"),
     "aisopod.catalogue": ("ModelFacts",),
     "aisopod.config": (
-        "CatalogueConfig", "Config", "CooldownConfig", "FailoverConfig", "ModelConfig",
-        "NetworkConfig", "NormaliseConfig", "PriceConfig", "ProfileConfig", "ProviderConfig", "Rule",
+        "CatalogueConfig", "Config", "CooldownConfig", "FailoverConfig", "FetchConfig",
+        "ModelConfig", "NetworkConfig", "NormaliseConfig", "PriceConfig", "ProfileConfig", "ProviderConfig", "Rule",
         "TimeoutConfig", "UsageConfig", "load_config",
     ),
     "aisopod.errors": (

@@ -5,11 +5,11 @@ import re
 import sys
 from pathlib import Path
 
-from aisopod import normalise
+from aisopod import attachments, normalise
 from aisopod.normalise.table import TABLE
 
 PAGE = Path(__file__).parents[2] / "docs" / "normalisation.md"
-ROOM = Path(normalise.__file__).parent
+ROOMS = [Path(str(room.__file__)).parent for room in (normalise, attachments)]
 _TABLE = re.compile(r"(?<=<!-- rules -->\n).*?(?=<!-- end -->)", re.DOTALL)
 
 
@@ -29,10 +29,13 @@ def test_the_page_shows_the_table() -> None:
     assert found[0] == rows()
 
 
-def test_the_table_holds_every_warning_of_the_room() -> None:
-    source = "".join(path.read_text(encoding="utf-8") for path in ROOM.glob("*.py"))
+def test_the_table_holds_every_warning_of_the_rooms() -> None:
+    source = "".join(
+        path.read_text(encoding="utf-8") for room in ROOMS for path in room.glob("*.py")
+    )
     given = set(re.findall(r'warn\(\s*"([a-z_]+)"', source))
     given |= set(re.findall(r'"([a-z]+_thinking|foreign_[a-z]+)", ?(?:f?")?', source))
+    given |= set(re.findall(r'"(image_[a-z]+)"', source))
     given |= {"tool_media", "assistant_media"}
     given -= {"unsupported_parameter", "foreign_thinking_"}
     assert {each.id for each in TABLE if each.id} == given

@@ -6,7 +6,10 @@ import re
 from aisopod.errors import InvalidRequestError
 from aisopod.types import DocumentPart, ImagePart, MediaPart, sniff_media_type
 
-__all__ = ["base64_of", "is_data_url"]
+__all__ = ["DOCUMENTS_REMEDY", "FETCH_REMEDY", "base64_of", "is_data_url"]
+
+DOCUMENTS_REMEDY = 'Extract the text and send that, or set normalise.documents = "text"'
+FETCH_REMEDY = "Give its bytes, or a web address with fetch.enabled = true"
 
 _DATA_URL = re.compile(r"data:([^;,]+)?(?:;[^;,]+)*?;base64,(.*)", re.DOTALL)
 

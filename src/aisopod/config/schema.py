@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from aisopod.attachments.settings import FetchConfig
 from aisopod.codecs.rules import Rule
 from aisopod.normalise.target import NormaliseConfig
 from aisopod.types import OnUnsupported, Secret
@@ -14,6 +15,7 @@ __all__ = [
     "Config",
     "CooldownConfig",
     "FailoverConfig",
+    "FetchConfig",
     "ModelConfig",
     "NetworkConfig",
     "NormaliseConfig",
@@ -311,6 +313,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             Redis or Valkey server.
         on_unsupported: `error` or `drop`, for parameters that a model does not take.
         normalise: how conversations are changed for wires that do not take them as they are.
+        fetch: how files are fetched for wires that take them as bytes only.
         timeouts: limits for every request.
         network: proxy and TLS.
         providers: settings by the provider's name.
@@ -328,6 +331,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     state: str = "sqlite"
     on_unsupported: OnUnsupported = "error"
     normalise: NormaliseConfig = NormaliseConfig()
+    fetch: FetchConfig = FetchConfig()
     timeouts: TimeoutConfig = TimeoutConfig()
     network: NetworkConfig = NetworkConfig()
     providers: dict[ProviderName, ProviderConfig] = {}

@@ -8,7 +8,7 @@ import msgspec
 
 from aisopod.types import DocumentPart, ImagePart, MediaPart
 
-__all__ = ["Limits", "Words"]
+__all__ = ["Files", "Limits", "Words", "is_web_address", "reads_none", "reads_web"]
 
 Media = type[ImagePart] | type[DocumentPart] | type[MediaPart]
 
@@ -25,6 +25,56 @@ class Words(msgspec.Struct, frozen=True):
     length: int
 
 
+def is_web_address(address: str) -> bool:
+    """Whether an address is one of the web."""
+    return address[:8].lower().startswith(("http://", "https://"))
+
+
+def reads_none(address: str, media_type: str | None) -> bool:  # noqa: ARG001 - of any file
+    """A wire that takes files as bytes only."""
+    return False
+
+
+def reads_web(address: str, media_type: str | None) -> bool:  # noqa: ARG001 - whatever is there
+    """A wire whose server reads any address of the web."""
+    return is_web_address(address)
+
+
+class Files(msgspec.Struct, frozen=True, kw_only=True):
+    """Which files of one kind a wire takes, with one model on one host.
+
+    Attributes:
+        types: media types that it takes as bytes, with `text/*` for all texts; None takes any, an
+            empty set no file at all.
+        reads: whether it reads the file at an address by itself; the second argument is the
+            file's media type, where that was given.
+        max_bytes: how large one may be.
+        max_side: how many pixels an image may be wide, and high.
+        crowd: how many images a request may show before a smaller `max_side` holds, and that one.
+    """
+
+    types: frozenset[str] | None = None
+    reads: Callable[[str, str | None], bool] = reads_none
+    max_bytes: int | None = None
+    max_side: int | None = None
+    crowd: tuple[int, int] | None = None
+
+    def takes(self, media_type: str) -> bool:
+        """Whether it takes files of this type as bytes."""
+        bare = media_type.partition(";")[0]
+        return (
+            self.types is None
+            or bare in self.types
+            or ("text/*" in self.types and bare.startswith("text/"))
+        )
+
+    def side_among(self, images: int) -> int | None:
+        """The most pixels that a side may have in a request that shows so many images."""
+        if self.crowd is not None and images > self.crowd[0]:
+            return self.crowd[1]
+        return self.max_side
+
+
 def _same(model: str) -> str:
     return model
 
@@ -39,6 +89,9 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
         result_errors: whether a result has a field that says that the call failed.
         result_media: what a result may hold beside text.
         assistant_media: what an assistant's message may hold beside text.
+        images: which images it takes.
+        documents: which documents it takes.
+        media: which sound and film it takes.
         blank_texts: texts that it refuses: `empty` ones, or all without a `visible` character.
         system: where system messages may stand: `anywhere`, only at the `top`, or nowhere, so
             that they go to the `user`.
@@ -65,6 +118,9 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     result_errors: bool = True
     result_media: frozenset[Media] = frozenset({ImagePart, DocumentPart, MediaPart})
     assistant_media: frozenset[Media] = frozenset({ImagePart, DocumentPart, MediaPart})
+    images: Files = Files()
+    documents: Files = Files()
+    media: Files = Files()
     blank_texts: Literal["taken", "empty", "visible"] = "taken"
     system: Literal["anywhere", "top", "user"] = "anywhere"
     user_first: bool = False

@@ -1,4 +1,4 @@
-"""Every warning of this room, as data: what docs/normalisation.md shows."""
+"""Every warning of a request that was fitted to a wire, as data: what docs/normalisation.md shows."""
 
 import msgspec
 
@@ -6,6 +6,9 @@ __all__ = ["TABLE", "Described"]
 
 _ANTHROPIC = "https://docs.anthropic.com/en/api/messages"
 _OPENAI = "https://platform.openai.com/docs/api-reference/chat/create"
+_BEDROCK = "https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Message.html"
+_CLAUDE_IMAGES = "https://platform.claude.com/docs/en/build-with-claude/vision"
+_OLLAMA = "https://github.com/ollama/ollama/blob/main/docs/api.md"
 _GEMINI = "https://ai.google.dev/gemini-api/docs/thought-signatures"
 
 
@@ -60,6 +63,14 @@ TABLE: tuple[Described, ...] = (
               "moved into a message of the user behind the turn's results", _OPENAI),
     Described("assistant_media", "OpenAI, Anthropic, Bedrock", "an image in the assistant's message",
               "moved into a message of the user behind the turn's results", _ANTHROPIC),
+    Described("fetched", "Bedrock, Ollama, LM Studio; Gemini where the address tells no type; OpenAI's documents and sound",
+              "a file by its address, and the wire takes it as bytes only", "fetched and sent as bytes", _BEDROCK),
+    Described("image_converted", "all", "an image of a type that the wire does not take, such as BMP, TIFF or HEIC",
+              "sent as PNG or JPEG, with the extra `images`; else refused", _OLLAMA),
+    Described("image_scaled", "Anthropic, Bedrock", "an image with too many bytes, or whose sides are too long",
+              "scaled down, with the extra `images`; else too many bytes are refused", _CLAUDE_IMAGES),
+    Described("document_as_text", 'OpenAI and Ollama for plain text; wherever there is no place for it with `documents = "text"`',
+              "a document", "sent as its text; of a PDF with the extra `documents`", _OLLAMA),
     Described("system_hoisted", "Anthropic, Bedrock, Gemini", "a system message in mid-conversation",
               "moved to the top", _ANTHROPIC),
     Described("system_part", "Anthropic, Bedrock, Gemini", "a provider's own block in such a message",

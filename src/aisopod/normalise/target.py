@@ -21,12 +21,15 @@ class NormaliseConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
             prompt: moved to the `top`, or sent as marked text of the `user` in its place, which
             keeps the provider's prompt cache warm but gives it less weight.
         repair_json: repair arguments of calls that are no valid JSON; else they stay text.
+        documents: a document that the wire or the model has no place for: refused, or sent as the
+            text that is in it.
     """
 
     foreign_thinking: Literal["drop", "text"] = "drop"
     on_orphan_result: Literal["text", "error"] = "text"
     late_system: Literal["top", "user"] = "top"
     repair_json: bool = False
+    documents: Literal["refuse", "text"] = "refuse"
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):

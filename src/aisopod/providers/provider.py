@@ -3,11 +3,13 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from urllib.parse import quote, urlsplit
 
 import msgspec
 
+from aisopod.attachments.fitting import Attachments, Fitted, Kept
 from aisopod.codecs.codec import Encoded
 from aisopod.codecs.rules import Rule, check_patterns, reclassified
 from aisopod.errors import (
@@ -64,6 +66,7 @@ class Provider:
         on_unsupported: what to do with a parameter that a model does not take.
         normalise: how conversations are changed for a wire that does not take them as they are.
         rules: what answers of this provider mean, before the dialect's own rules.
+        attachments: what is done with files that the wire does not take as they are.
 
     Raises:
         ConfigurationError: a rule holds what is no regular expression.
@@ -82,6 +85,7 @@ class Provider:
         on_unsupported: OnUnsupported = "error",
         normalise: NormaliseConfig | None = None,
         rules: Sequence[Rule] = (),
+        attachments: Attachments | None = None,
     ) -> None:
         self.id = host.id
         self.host = host
@@ -93,6 +97,7 @@ class Provider:
         self._on_unsupported: OnUnsupported = on_unsupported
         self._normalise = normalise or NormaliseConfig()
         self._rules = check_patterns(rules)
+        self._attachments = attachments or Attachments()
         self._headers: dict[str, str] = {
             "user-agent": "aisopod",
             "content-type": "application/json",
@@ -117,7 +122,8 @@ class Provider:
         The first chunk and the last carry `info`. Leaving the iterator closes the connection.
 
         Raises:
-            InvalidRequestError: at once, before anything is sent.
+            InvalidRequestError: at once, before anything is sent; of a file that had to be fetched
+                or changed for the wire, from the iterator.
             ProviderError: the provider refused or failed.
             TransportError: no whole answer arrived.
             ProtocolError: the answer cannot be read.
@@ -126,13 +132,58 @@ class Provider:
         return self.exchange(request, timeouts=timeouts)
 
     def exchange(
-        self, request: ChatCompletionRequest, *, timeouts: Timeouts | None = None
+        self,
+        request: ChatCompletionRequest,
+        *,
+        timeouts: Timeouts | None = None,
+        kept: Kept | None = None,
     ) -> AsyncIterator[ChatCompletionChunk]:
-        """`chat_completion` for a request that has been validated, as a client's has."""
+        """`chat_completion` for a request that has been validated, as a client's has.
+
+        Args:
+            request: what is asked.
+            timeouts: limits for it, in place of the provider's.
+            kept: what was fetched for it when others were asked; takes in what is fetched now.
+        """
         target = self._target(request.model)
-        encoded = self.host.codec.encode(request, target)
-        http = self._chat_request(request, encoded)
         limits = timeouts or self.timeouts
+        misfits = self._attachments.misfits(request, target, self.host.codec.limits)
+        if not misfits:
+            return self._exchanged(Fitted(request, []), target, limits)
+        kept = {} if kept is None else kept
+        fit = partial(self._attachments.fit, request, misfits, target, kept)
+        return self._fitted_first(fit, target, limits)
+
+    async def _fitted_first(
+        self, fit: Callable[[], Awaitable[Fitted]], target: Target, limits: Timeouts
+    ) -> AsyncGenerator[ChatCompletionChunk, None]:
+        """The chunks of a request whose files must be fetched or changed before it is sent."""
+        clock = asyncio.get_running_loop().time
+        began = clock()
+        try:
+            async with asyncio.timeout(limits.total):
+                fitted = await fit()
+        except TimeoutError:
+            why = f"the request's files were not here within {limits.total:g} s (total)"
+            late = TotalTimeoutError(why, provider=self.id, model=target.model)
+            late.scope = "request"  # nobody was asked: it says nothing of the model
+            raise late from None
+        if limits.total is not None:
+            left = limits.total - (clock() - began)
+            limits = msgspec.structs.replace(limits, total=max(left, 0.001))
+        chunks = self._exchanged(fitted, target, limits)
+        try:
+            async for chunk in chunks:
+                yield chunk
+        finally:
+            await chunks.aclose()
+
+    def _exchanged(
+        self, fitted: Fitted, target: Target, limits: Timeouts
+    ) -> AsyncGenerator[ChatCompletionChunk, None]:
+        request = fitted.request
+        encoded = self._encoded(fitted, target)
+        http = self._chat_request(request, encoded)
         exchange = Exchange(
             self.host,
             target,
@@ -150,8 +201,11 @@ class Provider:
             InvalidRequestError: the request cannot be sent.
         """
         validate(request)
-        encoded = self.host.codec.encode(request, self._target(request.model))
-        http = self._chat_request(request, encoded)
+        target = self._target(request.model)
+        misfits = self._attachments.misfits(request, target, self.host.codec.limits)
+        fitted = self._attachments.preview(request, misfits, target)
+        encoded = self._encoded(fitted, target)
+        http = self._chat_request(fitted.request, encoded)
         address = urlsplit(http.url)
         return Preview(
             method=http.method,
@@ -250,7 +304,11 @@ class Provider:
         counting = self.host.token_counting
         if counting is None:
             return await self._estimated(request)
-        encoded = self.host.codec.encode(request, self._target(request.model))
+        target = self._target(request.model)
+        misfits = self._attachments.misfits(request, target, self.host.codec.limits)
+        if misfits:
+            request = (await self._attachments.fit(request, misfits, target, {})).request
+        encoded = self.host.codec.encode(request, target)
         body = counting.encode(encoded.body, request.model)
         path = self._path(counting.path, counting.model(request.model))
         http = self._request("POST", path, body=body, headers=encoded.headers)
@@ -318,6 +376,12 @@ class Provider:
     async def close(self) -> None:
         """Close every connection of this provider's transport."""
         await self._transport.close()
+
+    def _encoded(self, fitted: Fitted, target: Target) -> Encoded:
+        encoded = self.host.codec.encode(fitted.request, target)
+        if not fitted.warnings:
+            return encoded
+        return msgspec.structs.replace(encoded, warnings=[*fitted.warnings, *encoded.warnings])
 
     def _target(self, model: str) -> Target:
         return Target(

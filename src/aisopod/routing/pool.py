@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from aisopod import config as configuration
+from aisopod.attachments.fitting import Attachments
 from aisopod.config import Config, Profile, ProfileConfig
 from aisopod.errors import ConfigurationError, MissingCredentialError
 from aisopod.policy.cooldowns import Cooldowns
@@ -359,6 +360,11 @@ def build_provider(
         on_unsupported=config.on_unsupported,
         normalise=config.normalise,
         rules=[*settings.rules, *config.rules],
+        attachments=Attachments(
+            config.fetch,
+            ca_bundle=config.network.ca_bundle,
+            proxy_for=lambda url: configuration.proxy_for(url, config.network),
+        ),
     )
 
 

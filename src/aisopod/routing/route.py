@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from aisopod.attachments.fitting import Kept
 from aisopod.catalogue import nearest
 from aisopod.errors import (
     AisopodError,
@@ -97,6 +98,7 @@ class Route:
         self._option: Option | None = None
         self._secret = ""
         self._held_back: list[ChatCompletionChunk] = []
+        self._kept: Kept = {}
 
     async def open(self) -> Opened:
         """Ask until somebody's answer begins.
@@ -207,7 +209,7 @@ class Route:
                 request = msgspec.structs.replace(request, model=option.model)
             limits = self._limits(provider)
             chunks = (
-                provider.exchange(request, timeouts=limits)
+                provider.exchange(request, timeouts=limits, kept=self._kept)
                 if isinstance(provider, Provider)
                 else provider.chat_completion(request)
             )
@@ -251,6 +253,7 @@ class Route:
 
     def _answered(self, option: Option, held: Sequence[ChatCompletionChunk]) -> None:
         self._turns.arrived(welcome=True)
+        self._kept.clear()  # nobody else will be asked
         self._mark_good(option, held)
         self._turns.probe = ()
         if self._booking is not None:

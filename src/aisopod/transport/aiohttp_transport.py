@@ -27,7 +27,7 @@ from aisopod.types import HttpRequest
 if TYPE_CHECKING:
     from aiohttp.tracing import Trace
 
-__all__ = ["AiohttpTransport", "wire_log"]
+__all__ = ["AiohttpTransport", "tls_context", "translated", "wire_log"]
 
 wire_log = logging.getLogger("aisopod.wire")
 
@@ -65,7 +65,7 @@ class AiohttpTransport:
         client_key: str | None = None,
         proxy_for: Callable[[str], str | None] | None = None,
     ) -> None:
-        self._tls = _tls_context(ca_bundle, client_certificate, client_key)
+        self._tls = tls_context(ca_bundle, client_certificate, client_key)
         self._proxy_for = lru_cache(maxsize=256)(proxy_for) if proxy_for else None
         self._session: aiohttp.ClientSession | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -88,7 +88,7 @@ class AiohttpTransport:
                 # never read. Each turn uses one of those up; a new connection ends the loop.
                 if not opened and isinstance(error, _GONE):
                     continue
-                raise _translated(error, request.url) from error.with_traceback(None)
+                raise translated(error, request.url) from error.with_traceback(None)
             if log:
                 log.response(response.status, response.headers)
             return _AiohttpResponse(response, log)
@@ -162,7 +162,7 @@ class _AiohttpResponse:
         try:
             data = await self._content.readany()
         except (aiohttp.ClientError, OSError) as error:
-            failure = _translated(error, str(self._response.url))
+            failure = translated(error, str(self._response.url))
             failure.__cause__ = error.with_traceback(None)
             data = self._salvaged(failure)
         if self._log:
@@ -222,7 +222,7 @@ def _timeout(connect: float | None) -> aiohttp.ClientTimeout:
     return aiohttp.ClientTimeout(total=None, connect=connect)
 
 
-def _tls_context(
+def tls_context(
     ca_bundle: str | None, certificate: str | None, key: str | None
 ) -> ssl.SSLContext | bool:
     """A verifying context; True is aiohttp's own default, which verifies too."""
@@ -260,7 +260,7 @@ _FOREIGN: tuple[tuple[type[BaseException], type[AisopodError], str], ...] = (
 )
 
 
-def _translated(error: Exception, url: str) -> AisopodError:
+def translated(error: Exception, url: str) -> AisopodError:
     """An error of aiohttp or the system as one of ours."""
     where = _origin(url)
     if isinstance(error, aiohttp.InvalidURL):

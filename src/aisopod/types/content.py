@@ -48,7 +48,9 @@ class TextPart(msgspec.Struct, frozen=True, kw_only=True, tag="text"):
 
 
 class ImagePart(msgspec.Struct, frozen=True, kw_only=True, tag="image"):
-    """An image, by its bytes, by a URL that the provider fetches, or by the provider's file id.
+    """An image, by its bytes, by a URL, or by the provider's file id.
+
+    A URL is read by the provider, or fetched for it where it reads none.
 
     Attributes:
         data: the file's bytes.
@@ -181,19 +183,29 @@ _SIGNATURES: tuple[tuple[bytes, str], ...] = (
     (b"\xff\xd8\xff", "image/jpeg"),
     (b"GIF87a", "image/gif"),
     (b"GIF89a", "image/gif"),
+    (b"II*\0", "image/tiff"),
+    (b"MM\0*", "image/tiff"),
     (b"%PDF-", "application/pdf"),
     (b"ID3", "audio/mpeg"),
     (b"\xff\xfb", "audio/mpeg"),
+    (b"\xff\xf3", "audio/mpeg"),
+    (b"\xff\xf2", "audio/mpeg"),
+    (b"\xff\xf1", "audio/aac"),
+    (b"\xff\xf9", "audio/aac"),
     (b"fLaC", "audio/flac"),
     (b"OggS", "audio/ogg"),
     (b"\x1a\x45\xdf\xa3", "video/webm"),
     (b"FLV\x01", "video/x-flv"),
+    (b"\0\0\x01\xba", "video/mpeg"),
+    (b"\0\0\x01\xb3", "video/mpeg"),
 )
 # Containers that tell what they hold at byte 8: RIFF files, and ISO media with `ftyp` at byte 4.
 _RIFF = {b"WEBP": "image/webp", b"WAVE": "audio/wav", b"AVI ": "video/x-msvideo"}
 _ISO = {
     b"heic": "image/heic",
+    b"heix": "image/heic",
     b"mif1": "image/heif",
+    b"avif": "image/avif",
     b"M4A ": "audio/mp4",
     b"qt  ": "video/quicktime",
 }
@@ -204,6 +216,9 @@ def sniff_media_type(data: bytes) -> str | None:
     for signature, media_type in _SIGNATURES:
         if data.startswith(signature):
             return media_type
+    # Two letters tell little; a bitmap has four reserved zeros behind its length, too.
+    if data[:2] == b"BM" and data[6:10] == b"\0\0\0\0":
+        return "image/bmp"
     if data[:4] == b"RIFF":
         return _RIFF.get(data[8:12])
     if data[4:8] == b"ftyp":

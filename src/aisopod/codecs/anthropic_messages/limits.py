@@ -5,15 +5,22 @@ from functools import lru_cache
 from typing import Literal
 
 from aisopod.codecs.anthropic_messages.families import Family, family_of, lineage
-from aisopod.normalise.limits import Limits, Words
+from aisopod.normalise.limits import Files, Limits, Words, reads_web
 from aisopod.normalise.target import Target
 from aisopod.types import DocumentPart, ImagePart
 
-__all__ = ["forced_tool", "limits"]
+__all__ = ["IMAGES", "forced_tool", "limits"]
+
+IMAGES = ("image/jpeg", "image/png", "image/gif", "image/webp")
 
 _IDS = Words(re.compile(r"[a-zA-Z0-9_-]{1,64}"), 64)
 # Newer models take 128 characters, all of them 64.
 _NAMES = Words(re.compile(r"[a-zA-Z0-9_-]{1,128}"), 64)
+
+# Refusals of larger ones: `image exceeds 10 MB maximum`, counted in base64, and `image dimensions
+# exceed max allowed size: 8000 pixels`, or 2000 in requests of more than 20 images.
+# https://platform.claude.com/docs/en/build-with-claude/vision#general-limits
+_MOST_IMAGE_BYTES = 10 * 1024 * 1024 * 3 // 4
 
 
 def limits(target: Target) -> Limits:
@@ -30,6 +37,15 @@ def _of(model: str) -> Limits:
         results_required=True,
         result_media=frozenset({ImagePart, DocumentPart}),
         assistant_media=frozenset(),
+        images=Files(
+            types=frozenset(IMAGES),
+            reads=reads_web,
+            max_bytes=_MOST_IMAGE_BYTES,
+            max_side=8000,
+            crowd=(20, 2000),
+        ),
+        documents=Files(types=frozenset({"application/pdf", "text/*"}), reads=reads_web),
+        media=Files(types=frozenset()),
         blank_texts="visible",
         system="top",
         prefill=family.prefill,

@@ -4,6 +4,7 @@ import base64
 import binascii
 from typing import Any
 
+from aisopod.codecs.anthropic_messages.limits import IMAGES
 from aisopod.codecs.arguments import arguments_object
 from aisopod.codecs.media import base64_of, is_data_url
 from aisopod.errors import InvalidRequestError
@@ -25,8 +26,6 @@ from aisopod.types import (
 __all__ = ["cache_control", "encode_messages"]
 
 Block = dict[str, Any]
-
-_IMAGES = ("image/jpeg", "image/png", "image/gif", "image/webp")
 
 
 def encode_messages(turns: list[Placed], notes: Notes) -> tuple[list[Block], list[Block]]:
@@ -119,12 +118,12 @@ def _image_source(part: ImagePart, path: str) -> Block:
     if part.url is not None and not is_data_url(part.url):
         return {"type": "url", "url": part.url}
     media_type, data = base64_of(part, path)
-    if media_type not in _IMAGES:
+    if media_type not in IMAGES:
         raise InvalidRequestError(
             "this wire takes no images of this type",
             field=f"{path}.media_type",
             value=media_type,
-            remedy=f"Convert it to one of {', '.join(_IMAGES)}",
+            remedy=f"Convert it to one of {', '.join(IMAGES)}",
         )
     return {"type": "base64", "media_type": media_type, "data": data}
 

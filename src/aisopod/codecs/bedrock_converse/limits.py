@@ -10,13 +10,21 @@ from typing import Literal
 from aisopod.codecs.anthropic_messages import families as anthropic
 from aisopod.codecs.anthropic_messages import limits as anthropic_limits
 from aisopod.codecs.bedrock_converse.families import Family, bare_name, family_of
-from aisopod.normalise.limits import Limits, Words
+from aisopod.codecs.bedrock_converse.parts import DOCUMENTS, IMAGES, SOUNDS, VIDEOS
+from aisopod.normalise.limits import Files, Limits, Words
 from aisopod.normalise.target import Target
 from aisopod.types import DocumentPart, ImagePart, MediaPart
 
 __all__ = ["limits"]
 
 _NAMES = Words(re.compile(r"[a-zA-Z0-9_-]{1,64}"), 64)
+
+# "Each image's size, height, and width must be no more than 3.75 MB, 8000 px, and 8000 px".
+_MOST_IMAGE_BYTES = 3_750_000
+
+
+def _reads(address: str, media_type: str | None) -> bool:  # noqa: ARG001 - whatever is there
+    return address.startswith("s3://")
 
 
 def limits(target: Target) -> Limits:
@@ -34,6 +42,14 @@ def _of(model: str) -> Limits:
         result_errors=family.result_status,
         result_media=frozenset({ImagePart, DocumentPart, MediaPart}),
         assistant_media=frozenset(),
+        images=Files(
+            types=frozenset(IMAGES if family.images else ()),
+            reads=_reads,
+            max_bytes=_MOST_IMAGE_BYTES,
+            max_side=8000,
+        ),
+        documents=Files(types=frozenset(DOCUMENTS if family.documents else ()), reads=_reads),
+        media=Files(types=frozenset({*VIDEOS, *SOUNDS}), reads=_reads),
         blank_texts="visible",
         system="top" if family.system else "user",
         user_first=True,

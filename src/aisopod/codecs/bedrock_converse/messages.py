@@ -8,6 +8,7 @@ from typing import Any
 from aisopod.codecs.arguments import arguments_object
 from aisopod.codecs.bedrock_converse.families import Family
 from aisopod.codecs.bedrock_converse.parts import Block, media_block
+from aisopod.codecs.media import DOCUMENTS_REMEDY
 from aisopod.normalise.notes import Notes
 from aisopod.normalise.placed import Placed
 from aisopod.types import (
@@ -167,9 +168,7 @@ class _Messages:
         if isinstance(part, ImagePart) and not self._family.images:
             self._notes.refuse(path, "image", "the model takes no images", "Use another model")
         if isinstance(part, DocumentPart) and not self._family.documents:
-            self._notes.refuse(
-                path, part.name, "the model takes no documents", "Extract the text and send that"
-            )
+            self._notes.refuse(path, part.name, "the model takes no documents", DOCUMENTS_REMEDY)
 
     def _call(self, call: ToolCall, index: int) -> Block:
         return {

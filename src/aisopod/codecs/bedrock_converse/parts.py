@@ -6,19 +6,20 @@ Source: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Cont
 import re
 from typing import Any
 
-from aisopod.codecs.media import base64_of, is_data_url
+from aisopod.codecs.media import FETCH_REMEDY, base64_of, is_data_url
 from aisopod.errors import InvalidRequestError
+from aisopod.normalise.media_types import shown_address
 from aisopod.normalise.notes import Notes
 from aisopod.types import DocumentPart, ImagePart, MediaPart, sniff_media_type
 
-__all__ = ["Block", "media_block"]
+__all__ = ["DOCUMENTS", "IMAGES", "SOUNDS", "VIDEOS", "Block", "media_block"]
 
 Block = dict[str, Any]
 
 _ENDING = re.compile(r"\.[A-Za-z0-9]{1,5}$")
 
-_IMAGES = {"image/png": "png", "image/jpeg": "jpeg", "image/gif": "gif", "image/webp": "webp"}
-_DOCUMENTS = {
+IMAGES = {"image/png": "png", "image/jpeg": "jpeg", "image/gif": "gif", "image/webp": "webp"}
+DOCUMENTS = {
     "application/pdf": "pdf",
     "text/csv": "csv",
     "application/msword": "doc",
@@ -29,11 +30,11 @@ _DOCUMENTS = {
     "text/plain": "txt",
     "text/markdown": "md",
 }
-_VIDEOS = {
+VIDEOS = {
     "video/x-matroska": "mkv", "video/quicktime": "mov", "video/mp4": "mp4", "video/webm": "webm",
     "video/x-flv": "flv", "video/mpeg": "mpeg", "video/x-ms-wmv": "wmv", "video/3gpp": "three_gp",
 }  # fmt: skip
-_SOUNDS = {
+SOUNDS = {
     "audio/mpeg": "mp3", "audio/mp3": "mp3", "audio/opus": "opus", "audio/wav": "wav",
     "audio/x-wav": "wav", "audio/aac": "aac", "audio/flac": "flac", "audio/mp4": "mp4",
     "audio/ogg": "ogg", "audio/webm": "webm",
@@ -56,13 +57,13 @@ def media_block(
         UnsupportedFeatureError: it is given by a URL, which this wire does not fetch.
     """
     if isinstance(part, ImagePart):
-        kind, formats = "image", _IMAGES
+        kind, formats = "image", IMAGES
     elif isinstance(part, DocumentPart):
         return _document(part, path, names, notes)
     else:
         media_type = part.media_type or sniff_media_type(part.data or b"") or ""
         is_video = media_type.startswith("video/")
-        kind, formats = ("video", _VIDEOS) if is_video else ("audio", _SOUNDS)
+        kind, formats = ("video", VIDEOS) if is_video else ("audio", SOUNDS)
     told, source = _source(part, path, notes)
     return {kind: {"format": _format(told, formats, kind, path), "source": source}}
 
@@ -70,7 +71,7 @@ def media_block(
 def _document(part: DocumentPart, path: str, names: set[str], notes: Notes) -> Block:
     media_type, source = _source(part, path, notes)
     document: Block = {
-        "format": _format(media_type or "text/plain", _DOCUMENTS, "document", path),
+        "format": _format(media_type or "text/plain", DOCUMENTS, "document", path),
         "name": _name(part.name, names),
         "source": source,
     }
@@ -114,7 +115,10 @@ def _source(
         return part.media_type or _by_ending(address), {"s3Location": {"uri": address}}
     if address and not is_data_url(part.url):
         notes.refuse(
-            path, address, "this wire fetches nothing", "Give the bytes, or a file_id of s3://…"
+            path,
+            shown_address(address),
+            "this wire fetches nothing",
+            f"{FETCH_REMEDY}, or a file_id of s3://…",
         )
     media_type, data = base64_of(part, path)
     return media_type, {"bytes": data}
@@ -123,7 +127,7 @@ def _source(
 def _by_ending(address: str) -> str | None:
     ending = address.rpartition(".")[2].lower()
     ending = {"jpg": "jpeg", "htm": "html"}.get(ending, ending)
-    for formats in (_IMAGES, _DOCUMENTS, _VIDEOS, _SOUNDS):
+    for formats in (IMAGES, DOCUMENTS, VIDEOS, SOUNDS):
         for media_type, name in formats.items():
             if name == ending:
                 return media_type

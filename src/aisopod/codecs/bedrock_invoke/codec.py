@@ -7,6 +7,7 @@ AWS's. So this is little more than the one codec inside the other's frames.
 
 import binascii
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -18,6 +19,7 @@ from aisopod.codecs.bedrock_converse.rules import RULES
 from aisopod.codecs.codec import UNREADABLE, Codec, Encoded
 from aisopod.errors import ProtocolError
 from aisopod.framing import EventStreamFraming
+from aisopod.normalise.limits import Limits, reads_none
 from aisopod.normalise.notes import Notes
 from aisopod.normalise.placed import Prepared
 from aisopod.normalise.target import Target
@@ -26,6 +28,7 @@ from aisopod.types import ChatCompletionChunk, MessageDelta
 __all__ = ["codec"]
 
 _VERSION = "bedrock-2023-05-31"
+_MOST_IMAGE_BYTES = 5 * 1024 * 1024 * 3 // 4  # 5 MB in base64
 _METRICS = "amazon-bedrock-invocationMetrics"
 
 
@@ -58,6 +61,23 @@ def write(prepared: Prepared, notes: Notes) -> Encoded:
     if betas:
         body["anthropic_beta"] = list(dict.fromkeys([*body.get("anthropic_beta", ()), *betas]))
     return Encoded(body=msgspec.json.encode(body), warnings=encoded.warnings)
+
+
+def limits(target: Target) -> Limits:
+    """Anthropic's, but the service reads no address, and its images are smaller.
+
+    Source: https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-anthropic-claude-messages-request-response.html,
+    `source`: base64 alone.
+    """
+    return _limits(target.model)
+
+
+@lru_cache(maxsize=256)
+def _limits(model: str) -> Limits:
+    theirs = anthropic.limits(Target(provider="bedrock-anthropic", model=model))
+    images = msgspec.structs.replace(theirs.images, reads=reads_none, max_bytes=_MOST_IMAGE_BYTES)
+    documents = msgspec.structs.replace(theirs.documents, reads=reads_none)
+    return msgspec.structs.replace(theirs, images=images, documents=documents)
 
 
 def _betas(headers: Mapping[str, str]) -> list[str]:
@@ -119,7 +139,7 @@ class InvokeDecoder:
 codec = Codec(
     dialect="bedrock_invoke",
     framing=EventStreamFraming,
-    limits=anthropic.limits,
+    limits=limits,
     write=write,
     stream_decoder=InvokeDecoder,
     decode=anthropic.decode,

@@ -5,6 +5,7 @@ from typing import Any
 
 from aisopod.codecs.media import base64_of, is_data_url
 from aisopod.errors import InvalidRequestError
+from aisopod.normalise.media_types import type_by_ending
 from aisopod.normalise.notes import Notes
 from aisopod.normalise.placed import Placed
 from aisopod.types import (
@@ -17,21 +18,12 @@ from aisopod.types import (
     ThinkingPart,
 )
 
-__all__ = ["WirePart", "encode_part", "media_part"]
+__all__ = ["IMAGES", "WirePart", "encode_part", "media_part", "type_of_address"]
 
 WirePart = dict[str, Any]
 
 _FILES = "https://generativelanguage.googleapis.com/v1beta/"
-_IMAGES = ("image/png", "image/jpeg", "image/webp", "image/heic", "image/heif")
-# The wire wants the type of what it fetches; most addresses tell it by their ending.
-_ENDINGS = {
-    "png": "image/png", "jpg": "image/jpeg", "jpeg": "image/jpeg", "webp": "image/webp",
-    "heic": "image/heic", "heif": "image/heif", "pdf": "application/pdf", "txt": "text/plain",
-    "md": "text/markdown", "csv": "text/csv", "html": "text/html", "json": "application/json",
-    "mp3": "audio/mpeg", "wav": "audio/wav", "ogg": "audio/ogg", "flac": "audio/flac",
-    "aac": "audio/aac", "aiff": "audio/aiff", "m4a": "audio/mp4", "mp4": "video/mp4",
-    "mov": "video/quicktime", "webm": "video/webm", "mpeg": "video/mpeg", "avi": "video/x-msvideo",
-}  # fmt: skip
+IMAGES = ("image/png", "image/jpeg", "image/webp", "image/heic", "image/heif")
 _YOUTUBE = re.compile(r"https?://(www\.|m\.)?(youtube\.com|youtu\.be)/")
 
 
@@ -89,19 +81,22 @@ def media_part(part: ImagePart | DocumentPart | MediaPart, path: str, notes: Not
         return {"fileData": _file(part.url, part.media_type, path)}
     known, data = base64_of(part, path)
     media_type = known or "text/plain"
-    if isinstance(part, ImagePart) and media_type not in _IMAGES:
+    if isinstance(part, ImagePart) and media_type not in IMAGES:
         notes.refuse(
             f"{path}.media_type", media_type, "the wire takes no images of this type",
-            f"Convert it to one of {', '.join(_IMAGES)}",
+            f"Convert it to one of {', '.join(IMAGES)}",
         )  # fmt: skip
     return {"inlineData": {"mimeType": media_type, "data": data}}
 
 
+def type_of_address(uri: str) -> str | None:
+    """The media type that an address tells, which the wire wants of what it fetches."""
+    return type_by_ending(uri) or ("video/mp4" if _YOUTUBE.match(uri) else None)
+
+
 def _file(uri: str, media_type: str | None, path: str) -> WirePart:
     # A file of the Files API has its type already; of everything else the wire must be told.
-    known = media_type or _by_ending(uri)
-    if known is None and _YOUTUBE.match(uri):
-        known = "video/mp4"
+    known = media_type or type_of_address(uri)
     if known is None and "/files/" not in uri:
         raise InvalidRequestError(
             "the wire wants the type of what it fetches, and the address does not tell it",
@@ -109,8 +104,3 @@ def _file(uri: str, media_type: str | None, path: str) -> WirePart:
             remedy="Set media_type, such as image/png",
         )
     return {"fileUri": uri, **({"mimeType": known} if known else {})}
-
-
-def _by_ending(uri: str) -> str | None:
-    name = uri.partition("?")[0].partition("#")[0].rsplit("/", 1)[-1]
-    return _ENDINGS.get(name.rpartition(".")[2].lower())

@@ -5,9 +5,11 @@ from typing import Any
 
 from aisopod.codecs.arguments import arguments_object
 from aisopod.codecs.codec import Encoded
-from aisopod.codecs.media import base64_of, is_data_url
+from aisopod.codecs.media import DOCUMENTS_REMEDY, FETCH_REMEDY, base64_of, is_data_url
+from aisopod.codecs.ollama_chat.limits import IMAGES
 from aisopod.codecs.text import encode_json
 from aisopod.errors import InvalidRequestError
+from aisopod.normalise.media_types import shown_address
 from aisopod.normalise.notes import Notes
 from aisopod.normalise.placed import Placed, Prepared
 from aisopod.types import (
@@ -29,7 +31,6 @@ __all__ = ["write"]
 
 Body = dict[str, Any]
 
-_IMAGES = ("image/jpeg", "image/png", "image/webp", "image/gif")
 # gpt-oss is the family that thinks by level; the others are turned on or off.
 _LEVELS = re.compile(r"(^|/)gpt-oss")
 _LEVEL = {"minimal": "low", "low": "low", "medium": "medium", "high": "high", "xhigh": "high",
@@ -124,17 +125,17 @@ def _image(part: ImagePart, path: str, notes: Notes) -> str:
     if part.file_id is not None or (part.url is not None and not is_data_url(part.url)):
         notes.refuse(
             path,
-            part.url or part.file_id,
+            shown_address(part.url) if part.url else part.file_id,
             "the server fetches no images",
-            "Give the image's bytes",
+            FETCH_REMEDY,
         )
     media_type, data = base64_of(part, path)
-    if media_type is not None and media_type not in _IMAGES:
+    if media_type is not None and media_type not in IMAGES:
         raise InvalidRequestError(
             "the server takes no images of this type",
             field=f"{path}.media_type",
             value=media_type,
-            remedy=f"Convert it to one of {', '.join(_IMAGES)}",
+            remedy=f"Convert it to one of {', '.join(IMAGES)}",
         )
     return data
 
@@ -144,9 +145,9 @@ def _document(part: DocumentPart, path: str, index: int, notes: Notes) -> str:
     if part.data is None or not (media_type is None or media_type.startswith("text/")):
         notes.refuse(
             path,
-            media_type or part.url or part.file_id,
+            media_type or (shown_address(part.url) if part.url else part.file_id),
             "the wire takes no documents",
-            "Extract the text and send that",
+            DOCUMENTS_REMEDY,
         )
     try:
         text = (part.data or b"").decode("utf-8")

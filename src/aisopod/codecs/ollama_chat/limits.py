@@ -1,12 +1,20 @@
 """What the wire takes of a conversation: https://github.com/ollama/ollama/blob/main/docs/api.md."""
 
-from aisopod.normalise.limits import Limits
+from aisopod.normalise.limits import Files, Limits
 from aisopod.normalise.target import Target
 
-__all__ = ["limits"]
+__all__ = ["IMAGES", "limits"]
+
+IMAGES = ("image/jpeg", "image/png", "image/webp", "image/gif")
 
 # The templates of its models take any conversation; what they have no words for, they skip.
-_LIMITS = Limits(result_errors=False, thinking="any")
+_LIMITS = Limits(
+    result_errors=False,
+    images=Files(types=frozenset(IMAGES)),
+    documents=Files(types=frozenset({"text/*"})),
+    media=Files(types=frozenset()),
+    thinking="any",
+)
 
 
 def limits(target: Target) -> Limits:  # noqa: ARG001 - every server is the same

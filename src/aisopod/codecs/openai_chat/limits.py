@@ -9,11 +9,12 @@ from typing import Literal
 
 from aisopod.codecs.openai_chat.families import Family, find_family
 from aisopod.codecs.openai_chat.quirks import Quirks
-from aisopod.normalise.limits import Limits, Words
+from aisopod.normalise.limits import Files, Limits, Words, reads_none, reads_web
 from aisopod.normalise.target import Target
 
-__all__ = ["limits"]
+__all__ = ["AUDIO", "limits"]
 
+AUDIO = {"audio/mpeg": "mp3", "audio/mp3": "mp3", "audio/wav": "wav", "audio/x-wav": "wav"}
 _PLAIN = Quirks()
 _NAMES = Words(re.compile(r"[a-zA-Z0-9_-]{1,64}"), 64)
 
@@ -33,6 +34,17 @@ def _of(quirks: Quirks, model: str) -> Limits:
         result_errors=False,
         result_media=frozenset(),
         assistant_media=frozenset(),
+        images=Files(
+            types=quirks.image_types if quirks.images else frozenset(),
+            reads=reads_web if quirks.image_urls else reads_none,
+        ),
+        documents=Files(
+            types=frozenset(
+                {"application/pdf", "text/plain"} if quirks.documents else {"text/plain"}
+            ),
+            reads=reads_web if quirks.document_urls else reads_none,
+        ),
+        media=Files(types=frozenset(AUDIO)),
         system="user" if family and family.instructions is None else "anywhere",
         refusals=quirks.refusal_field,
         names=quirks.names,

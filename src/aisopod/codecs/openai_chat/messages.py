@@ -6,9 +6,12 @@ Source: https://platform.openai.com/docs/api-reference/chat/create#chat-create-m
 import base64
 from typing import Any
 
+from aisopod.codecs.media import DOCUMENTS_REMEDY, FETCH_REMEDY
 from aisopod.codecs.openai_chat.families import Family
+from aisopod.codecs.openai_chat.limits import AUDIO
 from aisopod.codecs.openai_chat.quirks import Quirks
 from aisopod.errors import InvalidRequestError
+from aisopod.normalise.media_types import shown_address
 from aisopod.normalise.notes import Notes
 from aisopod.normalise.placed import Placed, Prepared
 from aisopod.types import (
@@ -27,8 +30,6 @@ from aisopod.types import (
 
 __all__ = ["encode_messages"]
 
-_IMAGES = ("image/png", "image/jpeg", "image/webp", "image/gif")
-_AUDIO = {"audio/mpeg": "mp3", "audio/mp3": "mp3", "audio/wav": "wav", "audio/x-wav": "wav"}
 _IN_PLACE = frozenset({"role", "content", "tool_calls", "tool_call_id"})
 
 
@@ -207,22 +208,23 @@ class _Writer:
                 "the image is empty", field=path, remedy="Give its bytes or a URL"
             )
         is_data = url.startswith("data:")
-        if is_data and media_type not in _IMAGES:
+        if is_data and media_type not in self._quirks.image_types:
+            taken = ", ".join(sorted(self._quirks.image_types))
             raise InvalidRequestError(
-                "an image is PNG, JPEG, WebP or GIF",
+                "the host takes no images of this type",
                 field=f"{path}.media_type",
                 value=media_type,
-                remedy="Convert the image",
+                remedy=f"Convert it to one of {taken}",
             )
         detail = {"detail": part.detail} if part.detail else {}
         return {"type": "image_url", "image_url": {"url": url, **detail}}
 
     def _audio(self, part: MediaPart, path: str) -> dict[str, Any]:
         media_type = part.media_type or sniff_media_type(part.data or b"") or ""
-        form = _AUDIO.get(media_type)
+        form = AUDIO.get(media_type)
         if form is None or part.data is None:
             self._notes.refuse(
-                path, media_type or part.url or part.file_id,
+                path, media_type or shown_address(part.url or part.file_id or ""),
                 "Chat Completions takes sound as the bytes of an MP3 or WAV file, and no film",
                 "Give those, or a transcript",
             )  # fmt: skip
@@ -242,7 +244,7 @@ class _Writer:
             return self._inline(part, path, index)
         if not self._quirks.documents:
             self._notes.refuse(
-                path, part.name or media_type, "the host takes no documents", "Send its text"
+                path, part.name or media_type, "the host takes no documents", DOCUMENTS_REMEDY
             )
         if part.file_id:
             return {"type": "file", "file": {"file_id": part.file_id}}
@@ -251,8 +253,8 @@ class _Writer:
             return {"type": "file", "file": file}
         if part.data is None:
             self._notes.refuse(
-                path, part.url, "Chat Completions takes no document by URL",
-                "Download it and give its bytes",
+                path, shown_address(part.url or ""), "Chat Completions takes no document by URL",
+                FETCH_REMEDY,
             )  # fmt: skip
         if media_type != "application/pdf":
             self._notes.refuse(

@@ -38,6 +38,8 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True):
         refusal_field: takes `refusal` on assistant messages; else its words go as content.
         names: takes `name` on messages.
         images: takes `image_url` parts, in some model at least.
+        image_urls: reads an image's address by itself.
+        image_types: media types of the images that it takes.
         documents: takes `file` parts.
         document_urls: takes a URL in place of a file's data.
         stop_limit: how many stop texts it takes; None is no known limit.
@@ -69,6 +71,8 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True):
     refusal_field: bool = False
     names: bool = True
     images: bool = True
+    image_urls: bool = True
+    image_types: frozenset[str] = frozenset({"image/png", "image/jpeg", "image/webp", "image/gif"})
     documents: bool = False
     document_urls: bool = False
     stop_limit: int | None = 4

@@ -253,7 +253,8 @@ _LLAMACPP = Host(
     quirks=Quirks(replay_reasoning="reasoning_content", stop_limit=None),
 )
 
-# https://lmstudio.ai/docs/developer/openai-compat
+# https://lmstudio.ai/docs/developer/openai-compat. Anything but the bytes of a PNG or JPEG is
+# `'url' field must be a base64 encoded image`: lmstudio-ai/lmstudio-bug-tracker#1120, #1752.
 _LMSTUDIO = Host(
     id="lmstudio",
     name="LM Studio",
@@ -265,7 +266,12 @@ _LMSTUDIO = Host(
     base_url_variables=("LMSTUDIO_BASE_URL",),
     key_required=False,
     connect_hint="Start its server (Developer tab, or `lms server start`), or set LMSTUDIO_BASE_URL",
-    quirks=Quirks(json_object=False, stop_limit=None),
+    quirks=Quirks(
+        json_object=False,
+        stop_limit=None,
+        image_urls=False,
+        image_types=frozenset({"image/png", "image/jpeg"}),
+    ),
 )
 
 HOSTS: dict[str, Host] = {
