@@ -10,14 +10,14 @@ from aisopod.catalogue.snapshot import rows_of
 __all__ = ["ALIASES", "aliases", "newest"]
 
 
-def _line(before: str, after: str = "") -> re.Pattern[str]:
+def _line(before: str, after: str = "") -> str:
     """A line's names: its version between two words, with a dot or a dash inside."""
-    return re.compile(rf"{before}-(?P<version>\d+(?:[.-]\d{{1,2}})?){after}")
+    return rf"{before}-(?P<version>\d+(?:[.-]\d{{1,2}})?){after}"
 
 
 # A line's members are known by their canonical names alone, which say nothing of previews: the
 # newest are in no list of families yet.
-ALIASES: dict[str, re.Pattern[str]] = {
+ALIASES: dict[str, str] = {
     "fable": _line("claude-fable"),
     "haiku": _line("claude-haiku"),
     "mythos": _line("claude-mythos"),
@@ -33,9 +33,9 @@ ALIASES: dict[str, re.Pattern[str]] = {
     "gpt-mini": _line("gpt", "-mini"),
     "gpt-nano": _line("gpt", "-nano"),
     "gpt-terra": _line("gpt", "-terra"),
-    "nova-lite": re.compile(r"nova-(?:(?P<version>\d+)-)?lite"),
-    "nova-micro": re.compile(r"nova-(?:(?P<version>\d+)-)?micro"),
-    "nova-pro": re.compile(r"nova-(?:(?P<version>\d+)-)?pro"),
+    "nova-lite": r"nova-(?:(?P<version>\d+)-)?lite",
+    "nova-micro": r"nova-(?:(?P<version>\d+)-)?micro",
+    "nova-pro": r"nova-(?:(?P<version>\d+)-)?pro",
 }
 
 
@@ -53,7 +53,7 @@ def newest(provider: str, alias: str) -> str | None:
         return None
     found = []
     for name, row in rows_of(provider).items():
-        match = pattern.fullmatch(canonical(name))
+        match = re.fullmatch(pattern, canonical(name))
         if match is None or name.startswith("ft:"):
             continue
         id_ = row.id or name

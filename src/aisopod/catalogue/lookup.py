@@ -1,6 +1,5 @@
 """Asking the catalogue."""
 
-import difflib
 from functools import lru_cache
 
 from aisopod.catalogue.facts import Facts, ModelFacts, Source, merge, sourced
@@ -51,5 +50,7 @@ def nearest(provider: str, model: str, n: int = 3) -> list[str]:
     plain: dict[str, str] = {}
     for name, row in sorted(rows_of(provider).items(), key=lambda item: len(item[0])):
         plain.setdefault(canonical(name), row.id or name)
-    found = difflib.get_close_matches(canonical(model), plain, n=n, cutoff=0.6)
+    from difflib import get_close_matches
+
+    found = get_close_matches(canonical(model), plain, n=n, cutoff=0.6)
     return [plain[name] for name in found]

@@ -1,6 +1,5 @@
 """What is wrong with a file's values, and on which line it stands."""
 
-import difflib
 import re
 import tomllib
 from collections.abc import Iterator
@@ -99,7 +98,9 @@ def _nearest(value: object, type_: Any) -> str:  # noqa: ANN401
     """The choice that was probably meant."""
     if get_origin(type_) is not Literal or not isinstance(value, str):
         return ""
-    near = difflib.get_close_matches(value.lower(), get_args(type_), n=1, cutoff=0.5)
+    from difflib import get_close_matches
+
+    near = get_close_matches(value.lower(), get_args(type_), n=1, cutoff=0.5)
     return f"; did you mean {near[0]!r}?" if near else ""
 
 
@@ -139,7 +140,9 @@ def _table_problems(value: object, struct: type[msgspec.Struct], keys: Keys) -> 
             yield from _problems(inner, fields[key], (*keys, key))
         else:
             # The value is not shown: a key in the wrong place is still a key.
-            near = difflib.get_close_matches(key, fields, n=1, cutoff=0.5)
+            from difflib import get_close_matches
+
+            near = get_close_matches(key, fields, n=1, cutoff=0.5)
             hint = f"did you mean {near[0]}? " if near else ""
             reason = f"there is no such key; {hint}Allowed are {', '.join(sorted(fields))}"
             yield Problem((*keys, key), reason)

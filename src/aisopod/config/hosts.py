@@ -1,6 +1,7 @@
 """Which hosts there are by the configuration, and which of them there is a way into."""
 
 import logging
+import os
 from collections.abc import Callable
 
 from aisopod.config.profiles import has_profile
@@ -36,6 +37,7 @@ def find_host(name: str, config: Config) -> Host | Factory:
 
 def usable_providers(config: Config) -> list[str]:
     """The providers that the configuration names or holds a credential for."""
+    environ = dict(os.environ)  # it is looked at thousands of times, and decodes at each
     found = []
     for name in sorted({*registry.names(), *config.providers}):
         try:
@@ -44,7 +46,7 @@ def usable_providers(config: Config) -> list[str]:
             log.warning("%s", error)
             continue
         if name in config.providers or (
-            isinstance(host, Host) and not host.sibling and has_profile(host, config)
+            isinstance(host, Host) and not host.sibling and has_profile(host, config, environ)
         ):
             found.append(name)
     return found

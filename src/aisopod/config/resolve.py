@@ -1,6 +1,5 @@
 """What holds for one provider, of configuration, environment and the host's own defaults."""
 
-import difflib
 import math
 import os
 from collections.abc import Mapping
@@ -234,7 +233,9 @@ def options_for(
     }  # fmt: skip
     for option in settings.options:
         if option not in known:
-            near = difflib.get_close_matches(option, known, n=1)
+            from difflib import get_close_matches
+
+            near = get_close_matches(option, known, n=1)
             hint = f"did you mean {near[0]}? " if near else ""
             allowed = f"{hint}Known are {', '.join(sorted(known))}" if known else "it has none"
             raise ConfigurationError(

@@ -3,9 +3,10 @@
 Nothing is listed in this file: adding a provider touches its own folder only.
 """
 
-import difflib
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -105,18 +106,21 @@ def _entry_points() -> Any:  # noqa: ANN401 - importlib.metadata's own collectio
 def _are_declared() -> bool:
     """Whether anything installed has providers; most have none, and the import above costs more."""
     group = f"[{ENTRY_POINT_GROUP}]".encode()
-    patterns = ("*-info/entry_points.txt", "EGG-INFO/entry_points.txt")
-    folders = [Path(each) for each in dict.fromkeys(sys.path)]
     try:
-        # Into an archive importlib.metadata knows how to look.
-        return any(folder.is_file() for folder in folders) or any(
-            group in file.read_bytes()
-            for folder in folders
-            for pattern in patterns
-            for file in folder.glob(pattern)
+        return any(
+            group in told for folder in dict.fromkeys(sys.path) for told in _declared(folder)
         )
     except OSError:
-        return True
+        return True  # an archive, for one: importlib.metadata knows how to look into it
+
+
+def _declared(folder: str) -> Iterator[bytes]:
+    """The entry points of all that is installed in a folder."""
+    with suppress(FileNotFoundError):
+        for name in os.listdir(folder or "."):  # noqa: PTH208 - a path for each costs too much
+            if name.endswith("-info") or name == "EGG-INFO":
+                with suppress(FileNotFoundError, NotADirectoryError):
+                    yield Path(folder, name, "entry_points.txt").read_bytes()
 
 
 def _third_party(provider: str) -> Host | Factory | None:
@@ -128,7 +132,9 @@ def _third_party(provider: str) -> Host | Factory | None:
 
 def _unknown(provider: str) -> Host:
     known = names()
-    near = difflib.get_close_matches(provider, known, n=3, cutoff=0.5)
+    from difflib import get_close_matches
+
+    near = get_close_matches(provider, known, n=3, cutoff=0.5)
     hint = f"did you mean {', '.join(near)}?" if near else f"known are {', '.join(known)}"
     raise UnknownProviderError(
         f"there is no provider {provider!r}: {hint} "

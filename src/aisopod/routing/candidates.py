@@ -1,6 +1,5 @@
 """Names of models to a chain of candidates."""
 
-import difflib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -63,7 +62,9 @@ def _resolved(
     if newest is not None:
         provider, slash, model = newest.partition("/")
     if not (slash and provider and model):
-        near = difflib.get_close_matches(name, aliases, n=1)
+        from difflib import get_close_matches
+
+        near = get_close_matches(name, aliases, n=1)
         hint = f"did you mean the alias {near[0]!r}? Else " if near else ""
         raise UnknownModelError(
             f"{name!r} names no provider: {hint}write provider/model, such as openai/{name}"
