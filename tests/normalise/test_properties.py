@@ -170,9 +170,9 @@ def test_places_name_what_the_user_gave(wire: Wire, messages: list[Message]) -> 
         assume(False)
         return
     for placed in found.turns:
-        given_parts = messages[placed.index].parts
         for position in range(len(placed.message.parts)):
-            assert 0 <= placed.place(position) < max(len(given_parts), 1) + 1
+            index, place = placed.place(position)
+            assert 0 <= place < max(len(messages[index].parts), 1) + 1
     for warning in notes.warnings:
         assert warning.message_index is not None
         assert re.match(rf"{warning.rule}: messages\[\d+\]", str(warning)) or warning.field

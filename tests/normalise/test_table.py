@@ -36,6 +36,7 @@ def test_the_table_holds_every_warning_of_the_rooms() -> None:
     given = set(re.findall(r'warn\(\s*"([a-z_]+)"', source))
     given |= set(re.findall(r'"([a-z]+_thinking|foreign_[a-z]+)", ?(?:f?")?', source))
     given |= set(re.findall(r'"(image_[a-z]+)"', source))
+    given |= set(re.findall(r'_tell\(notes, "([a-z_]+)"', source))
     given |= {"tool_media", "assistant_media"}
     given -= {"unsupported_parameter", "foreign_thinking_"}
     assert {each.id for each in TABLE if each.id} == given

@@ -51,6 +51,16 @@ LOSSES = {
 }  # fmt: skip
 
 
+# What a wire may have no field for, and which of a part it is; tests/normalise/test_nothing_in_silence.py
+# has the rest.
+HINTS = {
+    "image_detail": "detail",
+    "document_name": "name",
+    "cache_marks": "cache",
+    "cache_key": "cache",
+}
+
+
 class Fact(NamedTuple):
     """Something that a conversation holds, told from all else by its value.
 
@@ -248,7 +258,10 @@ def compared(dialect: Dialect, messages: list[Message]) -> None:
     for fact in lost:
         assert any(names(warning, fact) for warning in encoded.warnings), fact
     for warning in encoded.warnings:
-        if warning.action == "left_out" and warning.part_index is not None:
+        if warning.rule in HINTS and warning.message_index is not None:
+            told = messages[warning.message_index].parts[warning.part_index or 0]
+            assert getattr(told, HINTS[warning.rule]), warning
+        elif warning.action == "left_out" and warning.part_index is not None:
             assert any(names(warning, fact) for fact in lost), warning
     _compare_calls(messages, back, encoded)
 

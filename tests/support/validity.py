@@ -91,6 +91,7 @@ def openai_problems(body: bytes, model: str) -> list[str]:
     fields: Body = msgspec.json.decode(body)
     streamed = fields.get("stream")
     kind = CompletionCreateParamsStreaming if streamed else CompletionCreateParamsNonStreaming
+    fields["messages"] = [_without_thinking(message) for message in fields["messages"]]
     messages = [_without(message, _FIELDS_OF_HOSTS) for message in fields["messages"]]
     return _typed(kind, {**fields, "messages": messages}) or _ruled(
         lambda: openai_rules.check(fields, model)
@@ -101,6 +102,14 @@ def _without(message: Body, names: frozenset[str]) -> Body:
     if message["role"] != "assistant":
         return message
     return {name: each for name, each in message.items() if name not in names}
+
+
+def _without_thinking(message: Body) -> Body:
+    """Mistral's answers hold it in their content: https://docs.mistral.ai/capabilities/reasoning/."""
+    content = message.get("content")
+    if message["role"] != "assistant" or not isinstance(content, list):
+        return message
+    return {**message, "content": [part for part in content if part.get("type") != "thinking"]}
 
 
 def gemini_problems(body: bytes, model: str) -> list[str]:

@@ -108,8 +108,16 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
         lineage: the family of a model: signed thinking is good for that alone.
         schema: how the answer is held to a schema: `native`; natively but only `apart` from tools;
             by the call of a `tool`; or not at all (`none`).
+        schema_description: whether a description of that schema has a field of its own.
         forced_tool: when a tool may be forced: `always`, while the model is `resting` from
             thinking, or `never`.
+        strict_tools: whether a call can be held to its tool's schema.
+        reasoning_display: whether what is shown of the thinking can be chosen.
+        caching: how prompts are kept: up to the `marks`; automatically, and up to marks on `parts`
+            of messages; only `automatic`; or not at all (`none`).
+        cache_keys: whether the request has a field for a cache key.
+        image_detail: whether an image has a field for how closely to look at it.
+        document_names: whether a document has a field for its name.
     """
 
     tool_ids: Words | None = None
@@ -134,4 +142,11 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     signed_fields: frozenset[str] = frozenset()
     lineage: Callable[[str], str] = _same
     schema: Literal["native", "apart", "tool", "none"] = "native"
+    schema_description: bool = False
     forced_tool: Literal["always", "resting", "never"] = "always"
+    strict_tools: bool = True
+    reasoning_display: bool = True
+    caching: Literal["marks", "parts", "automatic", "none"] = "automatic"
+    cache_keys: bool = False
+    image_detail: bool = False
+    document_names: bool = True

@@ -1,6 +1,7 @@
 """Images, documents, sound and film where a wire takes them."""
 
 from collections.abc import Collection
+from typing import NamedTuple
 
 import msgspec
 
@@ -12,7 +13,24 @@ from aisopod.types import DocumentPart, ImagePart, MediaPart, Message, Part, Tex
 __all__ = ["move_media"]
 
 _SEE_BELOW = TextPart(text="See the next user message.")
-_MEDIA = (ImagePart, DocumentPart, MediaPart)
+_KINDS: dict[type, str] = {
+    ImagePart: "an image",
+    DocumentPart: "a document",
+    MediaPart: "sound or film",
+}
+_MEDIA = tuple(_KINDS)
+
+
+class _Away(NamedTuple):
+    """What one message cannot hold.
+
+    Attributes:
+        origin: whose it was, in words.
+        parts: the parts, each with the place where it stood.
+    """
+
+    origin: str
+    parts: list[tuple[tuple[int, int], Part]]
 
 
 def move_media(turns: list[Placed], limits: Limits, notes: Notes) -> list[Placed]:
@@ -27,7 +45,7 @@ def move_media(turns: list[Placed], limits: Limits, notes: Notes) -> list[Placed
     """
     taken = {"tool": limits.result_media, "assistant": limits.assistant_media}
     moved: list[Placed] = []
-    waiting: list[tuple[int, str, list[tuple[int, Part]]]] = []
+    waiting: list[_Away] = []
     found = False
     for placed in turns:
         message = placed.message
@@ -39,22 +57,26 @@ def move_media(turns: list[Placed], limits: Limits, notes: Notes) -> list[Placed
             if away:
                 found = True
                 waiting.append(
-                    (placed.index, _origin(message), [(placed.place(i), p) for i, p in away])
+                    _Away(_origin(message), [(placed.place(i), part) for i, part in away])
                 )
+                _tell(message.role, waiting[-1], notes)
                 placed = _without(placed, message.content, away)  # noqa: PLW2901 - the rest of it
-                notes.warn(
-                    f"{message.role}_media",
-                    "images and documents of "
-                    + ("a tool's result" if message.role == "tool" else "the assistant")
-                    + " were moved into a user message",
-                    index=placed.index,
-                    part=waiting[-1][2][0][0],
-                    action="moved",
-                )
         moved.append(placed)
     if waiting:
         moved.append(_shown(waiting))
     return moved if found else turns
+
+
+def _tell(role: str, away: _Away, notes: Notes) -> None:
+    whose = "a tool's result" if role == "tool" else "the assistant"
+    for (index, place), part in away.parts:
+        notes.warn(
+            f"{role}_media",
+            f"{_KINDS[type(part)]} of {whose} was moved into a user message",
+            index=index,
+            part=place,
+            action="moved",
+        )
 
 
 def _away(content: list[Part], takes: Collection[type]) -> list[tuple[int, Part]]:
@@ -79,13 +101,13 @@ def _without(placed: Placed, content: list[Part], away: list[tuple[int, Part]]) 
     return with_parts(placed, kept)
 
 
-def _shown(waiting: list[tuple[int, str, list[tuple[int, Part]]]]) -> Placed:
+def _shown(waiting: list[_Away]) -> Placed:
     parts: list[Part] = []
-    places: list[int] = []
-    for _, origin, away in waiting:
+    places: list[tuple[int, int]] = []
+    for origin, away in waiting:
         parts += [TextPart(text=origin), *(_plain(part) for _, part in away)]
         places += [away[0][0], *(place for place, _ in away)]
-    return Placed(waiting[0][0], Message(role="user", content=parts), tuple(places))
+    return Placed(places[0][0], Message(role="user", content=parts), tuple(places))
 
 
 def _plain(part: Part) -> Part:

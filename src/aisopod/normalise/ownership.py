@@ -106,7 +106,11 @@ class _Owner:
     ) -> Part | None:
         problem = self._problem(part, placed.message, of_family=of_family)
         if problem is None:
-            return part
+            if self._limits.thinking != "any" or not part.signature:
+                return part
+            told = "the signature was left out: there is no field for it"
+            self._warn("foreign_signature", told, placed, position)
+            return msgspec.structs.replace(part, signature=None)
         if not (part.text.strip() or part.signature or part.redacted):
             return None  # it holds nothing that could be missed
         rule, why = problem
@@ -225,6 +229,5 @@ class _Owner:
         position: int,
         action: WarningAction = "left_out",
     ) -> None:
-        self._notes.warn(
-            rule, message, index=placed.index, part=placed.place(position), action=action
-        )
+        index, place = placed.place(position)
+        self._notes.warn(rule, message, index=index, part=place, action=action)

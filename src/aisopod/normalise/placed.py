@@ -16,16 +16,17 @@ class Placed(msgspec.Struct, frozen=True):
     Attributes:
         index: index in the request's `messages`; what was made has that of what it was made for.
         message: the message.
-        places: where each of its parts stood; None where they stand.
+        places: where each of its parts stood, as index of the message and position in it; None
+            where they stand.
     """
 
     index: int
     message: Message
-    places: tuple[int, ...] | None = None
+    places: tuple[tuple[int, int], ...] | None = None
 
-    def place(self, position: int) -> int:
-        """Where the part that is now at `position` stood."""
-        return position if self.places is None else self.places[position]
+    def place(self, position: int) -> tuple[int, int]:
+        """Where the part that is now at `position` stood: index of the message, position in it."""
+        return (self.index, position) if self.places is None else self.places[position]
 
     def pieces(self) -> list[tuple[int, Part | ToolCall]]:
         """Parts and calls in their order; with each part its position."""
@@ -42,7 +43,8 @@ class Placed(msgspec.Struct, frozen=True):
 
     def path(self, position: int) -> str:
         """The field of the part that is now at `position`, as errors name it."""
-        return f"messages[{self.index}].content[{self.place(position)}]"
+        index, place = self.place(position)
+        return f"messages[{index}].content[{place}]"
 
 
 class AnswerForm(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,7 +92,7 @@ def before(placed: Placed, text: TextPart, **fields: Any) -> Placed:
         for call in message.tool_calls
     ]
     made = {"content": [text, *content], "tool_calls": calls, **fields}
-    places = (0, *(placed.place(position) for position in range(len(content))))
+    places = ((placed.index, 0), *(placed.place(position) for position in range(len(content))))
     return Placed(placed.index, msgspec.structs.replace(message, **made), places)
 
 

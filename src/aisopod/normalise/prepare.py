@@ -5,6 +5,7 @@ from collections.abc import Callable
 import msgspec
 
 from aisopod.normalise.arguments import repair_arguments
+from aisopod.normalise.hints import tell_hints
 from aisopod.normalise.limits import Limits
 from aisopod.normalise.media import move_media
 from aisopod.normalise.notes import Notes
@@ -58,6 +59,7 @@ def prepare(request: ChatCompletionRequest, limits: Limits, notes: Notes) -> Pre
         InvalidRequestError: it cannot be put on this wire.
         UnsupportedFeatureError: the model or host has no such thing.
     """
+    tell_hints(request, limits, notes)
     turns = [Placed(index, message) for index, message in enumerate(request.messages)]
     request, turns, answer = fit_schema(request, turns, limits, notes)
     for step in STEPS:

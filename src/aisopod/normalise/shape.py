@@ -102,7 +102,7 @@ def _texts_alone(placed: Placed, notes: Notes) -> Placed:
             "system_part",
             "a provider's own block was left out: its system message does not stay in its place",
             index=placed.index,
-            part=placed.place(position),
+            part=placed.place(position)[1],
             action="left_out",
         )
     return placed if len(kept) == len(placed.message.parts) else with_parts(placed, kept)

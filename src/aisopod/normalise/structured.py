@@ -65,10 +65,12 @@ def fit_schema(
             "response_format", wish.name, "the model takes neither a schema for its answer nor tools",
             "Use another model",
         )  # fmt: skip
-    if form is None:
-        return request, turns, None
-    schema = wrapped(wish.schema) if form.wrapped else wish.schema
-    if form.tool is None:
+    schema = wish.schema if form is None or not form.wrapped else wrapped(wish.schema)
+    if form is None or form.tool is None:
+        if wish.description and not limits.schema_description:
+            schema = {"description": wish.description, **schema}
+        if schema is wish.schema:
+            return request, turns, form
         wish = msgspec.structs.replace(wish, schema=schema)
         return msgspec.structs.replace(request, response_format=wish), turns, form
     tool = Tool(name=form.tool, description=wish.description or _PURPOSE, parameters=schema)

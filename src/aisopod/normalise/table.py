@@ -7,6 +7,8 @@ __all__ = ["TABLE", "Described"]
 _ANTHROPIC = "https://docs.anthropic.com/en/api/messages"
 _OPENAI = "https://platform.openai.com/docs/api-reference/chat/create"
 _BEDROCK = "https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Message.html"
+_CACHING = "https://docs.anthropic.com/en/docs/build-with-claude/prompt-caching"
+_GEMINI_FILES = "https://ai.google.dev/api/caching#Blob"
 _CLAUDE_IMAGES = "https://platform.claude.com/docs/en/build-with-claude/vision"
 _OLLAMA = "https://github.com/ollama/ollama/blob/main/docs/api.md"
 _GEMINI = "https://ai.google.dev/gemini-api/docs/thought-signatures"
@@ -59,6 +61,17 @@ TABLE: tuple[Described, ...] = (
     Described("refusal_as_text", "all but OpenAI", "a refusal beside other content",
               "its words are added as text", _OPENAI),
     Described("name", "all but OpenAI and some compatible hosts", "a participant's name", "left out", _OPENAI),
+    Described("cache_marks", "Bedrock's models that keep no prompts, and all where there are more than it "
+              "takes; the time to live on OpenAI's older models, Gemini, Ollama", "cache marks",
+              "left out, told once; where prompts are kept without marks, a mark is met in silence", _CACHING),
+    Described("cache_key", "all but OpenAI; OpenAI for keys of single messages", "a cache key",
+              "left out, told once", _CACHING),
+    Described("image_detail", "all but OpenAI and Gemini", "an image's `detail`", "left out, told once", _OPENAI),
+    Described("document_name", "Gemini", "a document's name", "left out", _GEMINI_FILES),
+    Described("strict_tools", "Ollama", "`strict` on a tool", "left out", _OLLAMA),
+    Described("reasoning_display", "Ollama, Bedrock but Claude", "`reasoning.display`", "left out", _OLLAMA),
+    Described("", "Anthropic, Gemini, Ollama", "the description of a schema for the answer",
+              "put into the schema", _ANTHROPIC),
     Described("tool_media", "OpenAI, Anthropic (sound and film)", "an image or a document in a result",
               "moved into a message of the user behind the turn's results", _OPENAI),
     Described("assistant_media", "OpenAI, Anthropic, Bedrock", "an image in the assistant's message",

@@ -381,11 +381,15 @@ def test_cached_content_stands_alone() -> None:
     assert body["cachedContent"] == "cachedContents/1"
 
 
-def test_cache_marks_have_no_place_and_are_not_missed() -> None:
-    mark = CacheControl(ttl="1h")
+def test_cache_marks_are_met_without_being_sent_but_not_for_how_long() -> None:
+    mark, kept = CacheControl(), CacheControl(ttl="1h")
     body, encoded = encode(messages=[user(TextPart(text="a", cache=mark))], cache=mark)
     assert body["contents"][0]["parts"] == [{"text": "a"}]
     assert encoded.warnings == []
+    _, encoded = encode(messages=[user(TextPart(text="a", cache=kept))], cache=mark)
+    [warning] = encoded.warnings
+    assert (warning.rule, warning.message_index, warning.part_index) == ("cache_marks", 0, 0)
+    assert "time to live" in warning.message
 
 
 def test_half_characters_are_replaced_and_told() -> None:

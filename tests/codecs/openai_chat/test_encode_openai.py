@@ -97,7 +97,6 @@ PARAMETERS: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"stop": [*"abcde"], "host": "vllm"}, {"stop": [*"abcde"]}),
     ({"metadata": {"a": "b"}}, {"metadata": {"a": "b"}}),
     ({"cache": CacheControl(key="k")}, {"prompt_cache_key": "k"}),
-    ({"cache": CacheControl(key="k"), "host": "groq"}, {}),
     ({"response_format": "text"}, {}),
     ({"extra": {"verbosity": "low", "n": 1}}, {"verbosity": "low", "n": 1}),
     ({"max_tokens": 5, "extra": {"max_completion_tokens": 9}}, {"max_completion_tokens": 9}),
@@ -126,6 +125,12 @@ PARAMETERS: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"host": "mistral", "reasoning": Reasoning(effort="high")}, {"reasoning_effort": "high"}),
     ({"host": "groq", "reasoning": Reasoning(effort="medium")}, {"reasoning_effort": "medium"}),
 ]  # fmt: skip
+
+
+def test_a_cache_key_goes_where_there_is_a_field_for_it() -> None:
+    key = CacheControl(key="k")
+    assert "prompt_cache_key" not in body(cache=key, host="groq")
+    assert rules(cache=key, host="groq") == ["cache_key"]
 
 
 @pytest.mark.parametrize(("fields", "wanted"), PARAMETERS)
@@ -578,7 +583,7 @@ def test_cache_marks_on_parts(model: str, host: str, mark: dict[str, Any]) -> No
     chosen = openai if host == "openai" else HOSTS[host]
     (message,) = sent(MARKED, model=model, host=chosen)
     assert message["content"][0] == {"type": "text", "text": "a", **mark}
-    assert rules(MARKED, model=model, host=chosen) == []
+    assert rules(MARKED, model=model, host=chosen) == ([] if mark else ["cache_marks"])
 
 
 def test_cache_marks_on_messages() -> None:

@@ -101,7 +101,7 @@ def _tool(tool: Tool | OpaqueTool, path: str, notes: Notes) -> Body:
     if tool.strict is not None:
         entry["strict"] = tool.strict
     if tool.cache is not None:
-        entry["cache_control"] = cache_control(tool.cache, notes)
+        entry["cache_control"] = cache_control(tool.cache)
     return entry
 
 
@@ -137,7 +137,7 @@ def _format(body: Body, request: ChatCompletionRequest, notes: Notes) -> None:
 
 def _rest(body: Body, request: ChatCompletionRequest, notes: Notes) -> None:
     if request.cache is not None:
-        body["cache_control"] = cache_control(request.cache, notes)
+        body["cache_control"] = cache_control(request.cache)
     for name, value in request.metadata.items():
         if name == "user_id":
             body["metadata"] = {"user_id": value}

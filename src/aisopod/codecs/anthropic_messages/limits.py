@@ -46,6 +46,7 @@ def _of(model: str) -> Limits:
         ),
         documents=Files(types=frozenset({"application/pdf", "text/*"}), reads=reads_web),
         media=Files(types=frozenset()),
+        caching="marks",
         blank_texts="visible",
         system="top",
         prefill=family.prefill,

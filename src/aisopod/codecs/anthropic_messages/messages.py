@@ -40,7 +40,7 @@ def encode_messages(turns: list[Placed], notes: Notes) -> tuple[list[Block], lis
     encoded: list[Block] = []
     for placed in turns:
         message = placed.message
-        blocks = _marked_end(_blocks(placed, notes), message, notes)
+        blocks = _marked_end(_blocks(placed, notes), message)
         if message.role == "system":
             system += blocks
             continue
@@ -52,22 +52,18 @@ def encode_messages(turns: list[Placed], notes: Notes) -> tuple[list[Block], lis
     return system, encoded
 
 
-def cache_control(mark: CacheControl, notes: Notes) -> Block:
+def cache_control(mark: CacheControl) -> Block:
     """https://docs.anthropic.com/en/docs/build-with-claude/prompt-caching."""
-    if mark.key is not None:
-        notes.warn("cache_key", "the wire has no cache key: it was left out", field="cache.key")
     return {"type": "ephemeral", **({"ttl": mark.ttl} if mark.ttl else {})}
 
 
-def _marked_end(blocks: list[Block], message: Message, notes: Notes) -> list[Block]:
+def _marked_end(blocks: list[Block], message: Message) -> list[Block]:
     """A message's own mark stands on its last block; thinking cannot carry one."""
     if message.cache is None:
         return blocks
     for block in reversed(blocks):
         if block["type"] not in {"thinking", "redacted_thinking"}:
-            return [
-                _marked(block, message.cache, notes) if each is block else each for each in blocks
-            ]
+            return [_marked(block, message.cache) if each is block else each for each in blocks]
     return blocks
 
 
@@ -93,7 +89,7 @@ def _part(part: Part, placed: Placed, position: int, notes: Notes) -> Block:
             block: Block = {"type": "text", "text": text}
             if part.citations and placed.message.role == "assistant":
                 block["citations"] = part.citations
-            return _marked(block, part.cache, notes)
+            return _marked(block, part.cache)
         case ThinkingPart(redacted=str() as data):
             return {"type": "redacted_thinking", "data": data}
         case ThinkingPart():
@@ -102,9 +98,9 @@ def _part(part: Part, placed: Placed, position: int, notes: Notes) -> Block:
             return dict(part.data)
         case ImagePart():
             source = _image_source(part, placed.path(position))
-            return _marked({"type": "image", "source": source}, part.cache, notes)
+            return _marked({"type": "image", "source": source}, part.cache)
         case DocumentPart():
-            return _marked(_document(part, placed.path(position)), part.cache, notes)
+            return _marked(_document(part, placed.path(position)), part.cache)
         case MediaPart():
             notes.refuse(placed.path(position), part.media_type,
                          "the wire takes no sound and no film",
@@ -197,5 +193,5 @@ def _result(placed: Placed, notes: Notes) -> Block:
     return block
 
 
-def _marked(block: Block, mark: CacheControl | None, notes: Notes) -> Block:
-    return block if mark is None else {**block, "cache_control": cache_control(mark, notes)}
+def _marked(block: Block, mark: CacheControl | None) -> Block:
+    return block if mark is None else {**block, "cache_control": cache_control(mark)}

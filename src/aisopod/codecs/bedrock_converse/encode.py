@@ -61,7 +61,7 @@ def write(prepared: Prepared, notes: Notes) -> Encoded:
     if request.metadata:
         body["requestMetadata"] = request.metadata
     if request.cache is not None and family.cache and _has_room(body):
-        turns[-1]["content"].append(cache_point(request.cache, notes))
+        turns[-1]["content"].append(cache_point(request.cache))
     body = merged(body, request.extra)
     if "anthropic_beta" in native:
         fields = body["additionalModelRequestFields"]
@@ -234,7 +234,7 @@ def _tool(tool: Tool | OpaqueTool, path: str, family: Family, notes: Notes) -> l
         entry["strict"] = tool.strict
     entries: list[Body] = [{"toolSpec": entry}]
     if tool.cache is not None and family.cache:
-        entries.append(cache_point(tool.cache, notes))
+        entries.append(cache_point(tool.cache))
     return entries
 
 

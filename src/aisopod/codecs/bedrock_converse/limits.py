@@ -50,6 +50,7 @@ def _of(model: str) -> Limits:
         ),
         documents=Files(types=frozenset(DOCUMENTS if family.documents else ()), reads=_reads),
         media=Files(types=frozenset({*VIDEOS, *SOUNDS}), reads=_reads),
+        caching="marks" if family.cache else "none",
         blank_texts="visible",
         system="top" if family.system else "user",
         user_first=True,
@@ -59,6 +60,8 @@ def _of(model: str) -> Limits:
         redacted=True,
         lineage=_lineage,
         schema=_schema(family),
+        schema_description=True,
+        reasoning_display=family.claude is not None,
         forced_tool=_forced_tool(family),
     )
 

@@ -46,10 +46,8 @@ def encode_messages(
     return encoder.system, encoder.finished(MOST_CACHE_POINTS - tool_marks)
 
 
-def cache_point(mark: CacheControl, notes: Notes) -> Block:
+def cache_point(mark: CacheControl) -> Block:
     """https://docs.aws.amazon.com/bedrock/latest/userguide/prompt-caching.html."""
-    if mark.key is not None:
-        notes.warn("cache_key", "the wire has no cache key: it was left out", field="cache.key")
     return {"cachePoint": {"type": "default", **({"ttl": mark.ttl} if mark.ttl else {})}}
 
 
@@ -129,7 +127,7 @@ class _Messages:
         """A message's own mark; it stands behind something that can be cached, and once."""
         if mark is None or not self._family.cache or not blocks or "cachePoint" in blocks[-1]:
             return blocks
-        return [*blocks, cache_point(mark, self._notes)]
+        return [*blocks, cache_point(mark)]
 
     def _content(self, placed: Placed) -> list[Block]:
         blocks: list[Block] = []

@@ -37,6 +37,8 @@ def _of(model: str) -> Limits:
         images=Files(types=frozenset(IMAGES), reads=_reads_image),
         documents=Files(types=frozenset({"application/pdf", "text/*"}), reads=_reads),
         media=Files(reads=_reads),
+        image_detail=True,
+        document_names=False,
         blank_texts="empty",
         system="top" if family_of(model).system else "user",
         user_first=True,

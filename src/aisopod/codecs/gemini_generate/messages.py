@@ -164,7 +164,7 @@ class _Messages:
             if isinstance(part, OpaquePart):
                 self._notes.warn(
                     "foreign_part", f"{part.kind} was left out: a result has no place for it",
-                    index=placed.index, part=placed.place(position), action="left_out",
+                    index=placed.index, part=placed.place(position)[1], action="left_out",
                 )  # fmt: skip
             if not isinstance(part, ImagePart | DocumentPart | MediaPart):
                 continue

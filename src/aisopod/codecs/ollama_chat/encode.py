@@ -108,7 +108,7 @@ def _message(placed: Placed, names: dict[str, str], notes: Notes) -> Body:
                 images += data
             case OpaquePart(kind=kind):
                 notes.warn("foreign_part", f"{kind} was left out: the wire has no place for it",
-                           index=index, part=placed.place(position), action="left_out")  # fmt: skip
+                           index=index, part=placed.place(position)[1], action="left_out")  # fmt: skip
     # Parts of one message follow each other directly: they were one text to begin with.
     body: Body = {"role": message.role, "content": "".join(texts)}
     calls = [_call(call, index, notes) for call in message.tool_calls]

@@ -13,6 +13,8 @@ _LIMITS = Limits(
     images=Files(types=frozenset(IMAGES)),
     documents=Files(types=frozenset({"text/*"})),
     media=Files(types=frozenset()),
+    strict_tools=False,
+    reasoning_display=False,
     thinking="any",
 )
 

@@ -5,14 +5,14 @@ Source: https://platform.openai.com/docs/api-reference/chat/create#chat-create-m
 
 import re
 from functools import lru_cache
-from typing import Literal
+from typing import Any, Literal
 
 from aisopod.codecs.openai_chat.families import Family, find_family
 from aisopod.codecs.openai_chat.quirks import Quirks
 from aisopod.normalise.limits import Files, Limits, Words, reads_none, reads_web
 from aisopod.normalise.target import Target
 
-__all__ = ["AUDIO", "limits"]
+__all__ = ["AUDIO", "cache_mark", "limits"]
 
 AUDIO = {"audio/mpeg": "mp3", "audio/mp3": "mp3", "audio/wav": "wav", "audio/x-wav": "wav"}
 _PLAIN = Quirks()
@@ -45,6 +45,9 @@ def _of(quirks: Quirks, model: str) -> Limits:
             reads=reads_web if quirks.document_urls else reads_none,
         ),
         media=Files(types=frozenset(AUDIO)),
+        caching="parts" if cache_mark(model, quirks, family) else "automatic",
+        cache_keys=quirks.prompt_cache_key,
+        image_detail=True,
         system="user" if family and family.instructions is None else "anywhere",
         refusals=quirks.refusal_field,
         names=quirks.names,
@@ -53,8 +56,20 @@ def _of(quirks: Quirks, model: str) -> Limits:
         signed_fields=frozenset({"extra_content"}),
         lineage=_vendor,
         schema=_schema(quirks, family),
+        schema_description=True,
         forced_tool=quirks.forced_tool,
     )
+
+
+def cache_mark(
+    model: str, quirks: Quirks, family: Family | None
+) -> tuple[str, dict[str, Any]] | None:
+    """How cache marks are written for a model, as a field's name and value; None without any."""
+    if quirks.cache_marks == "breakpoint" and family and family.cache_marks:
+        return "prompt_cache_breakpoint", {"mode": "explicit"}
+    if quirks.cache_marks == "cache_control" and "anthropic/" in model:
+        return "cache_control", {"type": "ephemeral"}
+    return None
 
 
 def _schema(quirks: Quirks, family: Family | None) -> Literal["native", "tool", "none"]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from aisopod.codecs.media import DOCUMENTS_REMEDY, FETCH_REMEDY
 from aisopod.codecs.openai_chat.families import Family
-from aisopod.codecs.openai_chat.limits import AUDIO
+from aisopod.codecs.openai_chat.limits import AUDIO, cache_mark
 from aisopod.codecs.openai_chat.quirks import Quirks
 from aisopod.errors import InvalidRequestError
 from aisopod.normalise.media_types import shown_address
@@ -53,7 +53,7 @@ class _Writer:
         self._quirks = quirks
         self._family = family
         self._notes = notes
-        self._marks = _marks(model, quirks, family)
+        self._marks = cache_mark(model, quirks, family)
 
     def message(self, placed: Placed) -> dict[str, Any]:
         match placed.message.role:
@@ -139,7 +139,7 @@ class _Writer:
             else:
                 self._notes.warn(
                     "foreign_part", "left out: a tool's message holds only text",
-                    index=placed.index, part=placed.place(position), action="left_out",
+                    index=placed.index, part=placed.place(position)[1], action="left_out",
                 )  # fmt: skip
         content: Any = "\n".join(part.text for part in texts)
         if message.cache or any(part.cache for part in texts):
@@ -167,13 +167,13 @@ class _Writer:
 
     def _content(self, part: Part, placed: Placed, position: int) -> list[dict[str, Any]]:
         """A part of text, image or document as the wire's parts."""
-        index = placed.index
+        index, place = placed.place(position)
         match part:
             case TextPart():
                 if part.citations:
                     self._notes.warn(
                         "citations", "left out citations: the wire has none", index=index,
-                        part=placed.place(position), action="left_out",
+                        part=place, action="left_out",
                     )  # fmt: skip
                 parts: list[dict[str, Any]] = [{"type": "text", "text": part.text}]
             case ImagePart():
@@ -304,15 +304,6 @@ class _Writer:
             return
         name, value = self._marks
         parts[-1][name] = {**value, "ttl": cache.ttl} if cache.ttl else dict(value)
-
-
-def _marks(model: str, quirks: Quirks, family: Family | None) -> tuple[str, dict[str, Any]] | None:
-    """How cache marks are written for a model."""
-    if quirks.cache_marks == "breakpoint" and family and family.cache_marks:
-        return "prompt_cache_breakpoint", {"mode": "explicit"}
-    if quirks.cache_marks == "cache_control" and "anthropic/" in model:
-        return "cache_control", {"type": "ephemeral"}
-    return None
 
 
 def _simple(parts: list[dict[str, Any]]) -> Any:  # noqa: ANN401 - a text or a list of parts
