@@ -10,13 +10,13 @@ from aisopod.types import (
     ChatCompletionRequest,
     DocumentPart,
     ImagePart,
-    OpaquePart,
     Part,
-    ThinkingPart,
     Tool,
 )
 
 __all__ = ["tell_hints"]
+
+_HINTING = (ImagePart, DocumentPart)
 
 
 class _At(NamedTuple):
@@ -50,6 +50,7 @@ def tell_hints(request: ChatCompletionRequest, limits: Limits, notes: Notes) -> 
         for index, message in enumerate(request.messages)
         if isinstance(message.content, list)
         for position, part in enumerate(message.content)
+        if getattr(part, "cache", None) is not None or isinstance(part, _HINTING)
     ]
     _tell_caching(request, parts, limits, notes)
     _tell_details(parts, limits, notes)
@@ -86,8 +87,9 @@ def _tell_caching(
 
 def _marks(request: ChatCompletionRequest, parts: list[_At]) -> Iterator[_Mark]:
     for index, position, part in parts:
-        if not isinstance(part, ThinkingPart | OpaquePart) and part.cache is not None:
-            yield _Mark(part.cache, index, position)
+        mark = getattr(part, "cache", None)
+        if mark is not None:
+            yield _Mark(mark, index, position)
     for index, message in enumerate(request.messages):
         if message.cache is not None:
             yield _Mark(message.cache, index)
