@@ -121,7 +121,7 @@ IMAGES = st.one_of(
     ),
     st.builds(ImagePart, data=st.just(PNG), detail=st.sampled_from(["auto", "low", "high"])),
     st.builds(ImagePart, data=st.just(PNG), signature=_BASE64, provider=st.just("gemini")),
-    st.just(ImagePart(file_id="file-1")),
+    st.just(ImagePart(file_id="upload1")),
     st.just(ImagePart(data=b"BM123", media_type="image/bmp")),
 )
 DOCUMENTS = st.one_of(
@@ -133,7 +133,7 @@ DOCUMENTS = st.one_of(
     st.just(DocumentPart(data=b"\xff\xfe\x00", media_type="text/plain")),
     st.just(DocumentPart(url="https://example.com/a.pdf")),
     st.just(DocumentPart(url=_data_url(PDF, "application/pdf"))),
-    st.just(DocumentPart(file_id="file-2")),
+    st.just(DocumentPart(file_id="upload2")),
     st.just(DocumentPart(data=b"PK\x03\x04", media_type="application/zip")),
 )  # fmt: skip
 MEDIA = st.sampled_from(

@@ -6,7 +6,7 @@ from typing import Any
 
 from aisopod.codecs.anthropic_messages.limits import IMAGES
 from aisopod.codecs.arguments import arguments_object
-from aisopod.codecs.media import base64_of, is_data_url
+from aisopod.codecs.media import base64_of, is_data_url, own_file_id
 from aisopod.errors import InvalidRequestError
 from aisopod.normalise.notes import Notes
 from aisopod.normalise.placed import Placed
@@ -110,7 +110,7 @@ def _part(part: Part, placed: Placed, position: int, notes: Notes) -> Block:
 
 def _image_source(part: ImagePart, path: str) -> Block:
     if part.file_id is not None:
-        return {"type": "file", "file_id": part.file_id}
+        return {"type": "file", "file_id": own_file_id(part.file_id, path, "file_")}
     if part.url is not None and not is_data_url(part.url):
         return {"type": "url", "url": part.url}
     media_type, data = base64_of(part, path)
@@ -127,7 +127,7 @@ def _image_source(part: ImagePart, path: str) -> Block:
 def _document(part: DocumentPart, path: str) -> Block:
     source: Block
     if part.file_id is not None:
-        source = {"type": "file", "file_id": part.file_id}
+        source = {"type": "file", "file_id": own_file_id(part.file_id, path, "file_")}
     elif part.url is not None and not is_data_url(part.url):
         source = {"type": "url", "url": part.url}
     else:

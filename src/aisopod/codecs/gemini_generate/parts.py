@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from aisopod.codecs.media import base64_of, is_data_url
+from aisopod.codecs.media import base64_of, is_data_url, own_file_id
 from aisopod.errors import InvalidRequestError
 from aisopod.normalise.media_types import type_by_ending
 from aisopod.normalise.notes import Notes
@@ -75,7 +75,8 @@ def media_part(part: ImagePart | DocumentPart | MediaPart, path: str, notes: Not
         InvalidRequestError: the type is unknown, or none that the wire takes.
     """
     if part.file_id is not None:
-        uri = _FILES + part.file_id if part.file_id.startswith("files/") else part.file_id
+        uri = own_file_id(part.file_id, path, "files/", "gs://")
+        uri = _FILES + uri if uri.startswith("files/") else uri
         return {"fileData": _file(uri, part.media_type, path)}
     if part.url is not None and not is_data_url(part.url):
         return {"fileData": _file(part.url, part.media_type, path)}

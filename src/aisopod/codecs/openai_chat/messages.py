@@ -6,7 +6,7 @@ Source: https://platform.openai.com/docs/api-reference/chat/create#chat-create-m
 import base64
 from typing import Any
 
-from aisopod.codecs.media import DOCUMENTS_REMEDY, FETCH_REMEDY
+from aisopod.codecs.media import DOCUMENTS_REMEDY, FETCH_REMEDY, own_file_id
 from aisopod.codecs.openai_chat.families import Family
 from aisopod.codecs.openai_chat.limits import AUDIO, cache_mark
 from aisopod.codecs.openai_chat.quirks import Quirks
@@ -247,7 +247,7 @@ class _Writer:
                 path, part.name or media_type, "the host takes no documents", DOCUMENTS_REMEDY
             )
         if part.file_id:
-            return {"type": "file", "file": {"file_id": part.file_id}}
+            return {"type": "file", "file": {"file_id": own_file_id(part.file_id, path, "file-")}}
         if part.data is None and part.url and self._quirks.document_urls:
             file = {"filename": part.name or "document.pdf", "file_data": part.url}
             return {"type": "file", "file": file}
