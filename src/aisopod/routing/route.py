@@ -154,7 +154,8 @@ class Route:
     def ended(self, usage: TokenUsage | None) -> None:
         """The answer is whole."""
         self._close("ok", usage=usage)
-        self._book("ok")
+        if self._booking is not None:
+            self._book("ok")
 
     def left(self, usage: TokenUsage | None) -> None:
         """The caller left before the end."""
@@ -241,7 +242,7 @@ class Route:
                     provider=option.provider,
                     model=option.model,
                 )
-            if chunk.info is not None:
+            if chunk.info is not None and (self._turns.probe or self._turns.line):
                 self._let_in(option, held)
         return held
 
@@ -252,7 +253,8 @@ class Route:
             self._mark_good(option, held, option.subjects[:2])
 
     def _answered(self, option: Option, held: Sequence[ChatCompletionChunk]) -> None:
-        self._turns.arrived(welcome=True)
+        if self._turns.line:
+            self._turns.arrived(welcome=True)
         self._kept.clear()  # nobody else will be asked
         self._mark_good(option, held)
         self._turns.probe = ()
@@ -361,22 +363,23 @@ class Route:
     ) -> Attempt:
         """The last attempt has ended."""
         attempt = self.attempts[-1]
-        facts: dict[str, Any] = {
-            "outcome": outcome,
-            "usage": usage,
-            "seconds": self._state.now() - self._sent,
-        }
+        cost = None
         if usage is not None:
-            facts["cost"] = self._directory.cost(attempt.provider, attempt.model, usage)
+            cost = self._directory.cost(attempt.provider, attempt.model, usage)
+        seconds = self._state.now() - self._sent
+        attempt = msgspec.structs.replace(
+            attempt, outcome=outcome, usage=usage, seconds=seconds, cost=cost
+        )
         if error is not None:
-            facts |= {
-                "error": type(error).__name__,
-                "message": error.message,
-                "rule": rule_of(error),
-                "status": error.status if isinstance(error, ProviderError) else None,
-            }
-        self.attempts[-1] = msgspec.structs.replace(attempt, **facts)
-        return self.attempts[-1]
+            attempt = msgspec.structs.replace(
+                attempt,
+                error=type(error).__name__,
+                message=error.message,
+                rule=rule_of(error),
+                status=error.status if isinstance(error, ProviderError) else None,
+            )
+        self.attempts[-1] = attempt
+        return attempt
 
     def _told(self, error: AisopodError) -> None:
         error.attempts = tuple(self.attempts)

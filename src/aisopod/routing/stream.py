@@ -77,11 +77,12 @@ class Stream:
                 async for chunk in chunks:
                     add(chunk)
                     yield chunk
-            finally:
+            except BaseException:
                 # A third party's iterator need not be a generator.
                 close = getattr(chunks, "aclose", None)
                 if close is not None:
                     await close()
+                raise
             route.ended(self._fold.usage)
         except BaseException as error:
             if isinstance(error, AisopodError):

@@ -34,19 +34,20 @@ class Turns:
     Attributes:
         excluded: candidates' places and profiles that the request has done with.
         waited: seconds that it has waited so far.
+        line: where it waited and others still do, until it is known whether it was let in.
         probe: keys of what it has the right to try again, until it gives that back.
     """
 
     def __init__(self, routing: Routing, chain: tuple[Candidate, ...], wishes: Wishes) -> None:
         self.excluded: set[tuple[int, str]] = set()
         self.waited = 0.0
+        self.line: Line | None = None
         self.probe: tuple[str, ...] = ()
         self._pool, self._state, self._recorder, self._rooms, *_ = routing
         self._chain = chain
         self._wishes = wishes
         self._owner = ""
         self._deadline: float | None = None
-        self._line: Line | None = None
 
     async def begin(self) -> None:
         """The request's time begins; read what others know."""
@@ -78,7 +79,7 @@ class Turns:
             async with asyncio.timeout(patience), self._rooms.turn(self._chain) as line:
                 option = await self._awaited(started + patience, refuse)
                 line.left()
-                self._line = line
+                self.line = line
                 return option
         except TimeoutError:
             raise refuse("max_wait is over") from None
@@ -114,9 +115,9 @@ class Turns:
 
     def arrived(self, *, welcome: bool | None) -> None:
         """The request was let in or not, which those who wait behind it go by."""
-        if self._line is not None:
-            self._line.arrived(welcome=welcome)
-            self._line = None
+        if self.line is not None:
+            self.line.arrived(welcome=welcome)
+            self.line = None
 
     def release(self) -> None:
         """Give back the right to try again, if the request still has it."""
@@ -171,7 +172,7 @@ class Turns:
     def _chosen(self) -> Choice:
         session = self._wishes.session
         return choose(
-            self._options(),
+            self._pool.options(self._chain, self._wishes.profile),
             self._state.health,
             self._state.now(),
             excluded=self.excluded,
