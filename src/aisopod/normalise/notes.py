@@ -61,6 +61,10 @@ class Notes:
             self.refuse(path, tool.provider, "this is another provider's tool", "Leave it out")
         return tool.data
 
+    def schema(self, path: str, what: str) -> None:
+        """A schema had to be changed."""
+        self.warn("schema", what, field=path)
+
     def warn(
         self,
         rule: str,

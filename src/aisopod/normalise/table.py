@@ -98,6 +98,11 @@ TABLE: tuple[Described, ...] = (
     Described("", "Claude from 4.6 on", "a last message of the assistant's, to be continued",
               "refused, with the remedy",
               "https://platform.claude.com/docs/en/about-claude/models/whats-new-claude-4-6#prefill-removal"),
+    Described("schema", "Anthropic and Bedrock where an answer or a strict tool's call is held to it; `strict` on "
+              "OpenAI; Gemini", "what the wire refuses of a schema",
+              "objects are closed in silence; the rest goes into the description (Anthropic, Bedrock), optional "
+              "properties become required (OpenAI), or it is left out (Gemini)",
+              "https://platform.claude.com/docs/en/build-with-claude/structured-outputs#json-schema-limitations"),
     Described("schema_by_tool",
               "Claude before 4.5 (Opus 4.1), Nova, Llama and others on Bedrock, Gemini before 3 beside tools, "
               "GPT before 4o, DeepSeek",

@@ -241,7 +241,7 @@ def test_tools() -> None:
         },
         {
             "name": "s",
-            "input_schema": {"type": "object", "properties": {}},
+            "input_schema": {"type": "object", "properties": {}, "additionalProperties": False},
             "strict": True,
             "cache_control": {"type": "ephemeral"},
         },
@@ -273,7 +273,7 @@ def test_a_schema_for_the_answer() -> None:
                 reasoning=Reasoning(effort="low"))  # fmt: skip
     assert made["output_config"] == {
         "effort": "low",
-        "format": {"type": "json_schema", "schema": schema},
+        "format": {"type": "json_schema", "schema": {**schema, "additionalProperties": False}},
     }
     assert "output_config" not in body(response_format="text")
 

@@ -337,7 +337,8 @@ def test_a_schema_is_a_text_on_this_wire() -> None:
     schema = JsonSchema(schema={"type": "object", "properties": {}}, name="n", description="d")
     form = encode(response_format=schema)[0]["outputConfig"]["textFormat"]
     told = form["structure"]["jsonSchema"]
-    assert msgspec.json.decode(told["schema"]) == schema.schema
+    closed = {**schema.schema, "additionalProperties": False}
+    assert msgspec.json.decode(told["schema"]) == closed
     assert (told["name"], told["description"]) == ("n", "d")
     with pytest.raises(UnsupportedFeatureError, match="neither a schema"):
         encode(model="amazon.titan-text-express-v1", response_format=schema)

@@ -240,7 +240,9 @@ STRICT = {
     "properties": {"a": {"type": "array", "items": {"$ref": "#/$defs/A"}}},
     "required": ["a"],
     "additionalProperties": False,
-    "$defs": {"A": {"type": "object", "properties": {}, "additionalProperties": False}},
+    "$defs": {
+        "A": {"type": "object", "properties": {}, "required": [], "additionalProperties": False}
+    },
 }
 
 
@@ -257,21 +259,48 @@ def _loosened(*path: str, **changes: Any) -> dict[str, Any]:
     ("schema", "path"),
     [
         (_loosened(additionalProperties=True), ""),
-        (_loosened(required=[]), ""),
-        (_loosened("$defs", "A", additionalProperties=None), ".$defs.A"),
-        (_loosened("properties", b={"anyOf": [{"type": "object"}]}), ""),
-        (_loosened("properties", a={"anyOf": [{"type": "object"}]}), ".properties.a.anyOf[0]"),
-        (_loosened("properties", "a", items={"type": "object"}), ".properties.a.items"),
+        (_loosened("$defs", "A", additionalProperties={"type": "string"}), ".$defs.A"),
+        (
+            _loosened(
+                "properties", a={"anyOf": [{"properties": {}, "additionalProperties": True}]}
+            ),
+            ".properties.a.anyOf[0]",
+        ),
     ],
 )
-def test_strict_names_the_place_that_is_not(schema: dict[str, Any], path: str) -> None:
+def test_strict_names_the_object_that_cannot_be_closed(schema: dict[str, Any], path: str) -> None:
     with pytest.raises(InvalidRequestError) as caught:
         encoded(tools=[Tool(name="f", parameters=schema, strict=True)])
-    assert caught.value.field == f"tools[0].parameters{path}"
+    assert caught.value.field == f"tools[0].parameters{path}.additionalProperties"
     with pytest.raises(InvalidRequestError) as caught:
         encoded(response_format=JsonSchema(schema=schema, strict=True))
-    assert caught.value.field == f"response_format.schema{path}"
+    assert caught.value.field == f"response_format.schema{path}.additionalProperties"
     assert "strict" not in body(tools=[Tool(name="f", parameters=schema)])["tools"][0]["function"]
+
+
+def test_what_strict_asks_for_is_done() -> None:
+    schema = _loosened("$defs", "A", additionalProperties=None, properties={"b": {"type": "null"}})
+    for name in ("additionalProperties", "required"):
+        schema.pop(name)
+    tool = Tool(name="f", parameters=schema, strict=True)
+    function = body(tools=[tool])["tools"][0]["function"]
+    assert function["strict"] is True
+    assert function["parameters"] == {
+        **STRICT,
+        "$defs": {
+            "A": {
+                "type": "object",
+                "properties": {"b": {"type": "null"}},
+                "required": ["b"],
+                "additionalProperties": False,
+            }
+        },
+    }
+    told = [str(each) for each in encoded(tools=[tool]).warnings]
+    assert [each.partition(": ")[2] for each in told] == [
+        "tools[0].parameters.$defs.A: b became required",
+        "tools[0].parameters: a became required",
+    ]
 
 
 def test_response_formats() -> None:

@@ -6,6 +6,7 @@ from aisopod.codecs.anthropic_messages.families import Family, family_of
 from aisopod.codecs.anthropic_messages.messages import cache_control, encode_messages
 from aisopod.codecs.anthropic_messages.thinking import encode_thinking
 from aisopod.codecs.codec import Encoded
+from aisopod.codecs.held_schema import held_schema
 from aisopod.codecs.text import encode_json
 from aisopod.errors import InvalidRequestError
 from aisopod.normalise.notes import Notes
@@ -95,7 +96,10 @@ def _tools(body: Body, request: ChatCompletionRequest, family: Family, notes: No
 def _tool(tool: Tool | OpaqueTool, path: str, notes: Notes) -> Body:
     if isinstance(tool, OpaqueTool):
         return notes.own_tool(tool, path)
-    entry: Body = {"name": tool.name, "input_schema": {"type": "object", **tool.parameters}}
+    parameters = {"type": "object", **tool.parameters}
+    if tool.strict:
+        parameters = held_schema(parameters, f"{path}.parameters", notes.schema)
+    entry: Body = {"name": tool.name, "input_schema": parameters}
     if tool.description:
         entry["description"] = tool.description
     if tool.strict is not None:
@@ -132,7 +136,8 @@ def _format(body: Body, request: ChatCompletionRequest, notes: Notes) -> None:
         )  # fmt: skip
         return
     output = body.setdefault("output_config", {})
-    output["format"] = {"type": "json_schema", "schema": wish.schema}
+    schema = held_schema(wish.schema, "response_format.schema", notes.schema)
+    output["format"] = {"type": "json_schema", "schema": schema}
 
 
 def _rest(body: Body, request: ChatCompletionRequest, notes: Notes) -> None:

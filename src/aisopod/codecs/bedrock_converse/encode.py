@@ -13,6 +13,7 @@ from aisopod.codecs.bedrock_converse.families import Family, family_of
 from aisopod.codecs.bedrock_converse.messages import MOST_CACHE_POINTS, cache_point, encode_messages
 from aisopod.codecs.codec import Encoded
 from aisopod.codecs.extra import merged
+from aisopod.codecs.held_schema import held_schema
 from aisopod.codecs.text import encode_json
 from aisopod.errors import InvalidRequestError
 from aisopod.normalise.notes import Notes
@@ -227,6 +228,8 @@ def _tool(tool: Tool | OpaqueTool, path: str, family: Family, notes: Notes) -> l
         return [notes.own_tool(tool, path)]
     schema = {"type": "object", **tool.parameters}
     schema.pop("$schema", None)
+    if tool.strict:
+        schema = held_schema(schema, f"{path}.parameters", notes.schema)
     entry: Body = {"name": tool.name, "inputSchema": {"json": schema}}
     if tool.description:
         entry["description"] = tool.description
@@ -266,7 +269,8 @@ def _format(body: Body, request: ChatCompletionRequest, notes: Notes) -> None:
         )  # fmt: skip
         return
     # The schema is a text on this wire, and not one of the objects.
-    schema: Body = {"schema": msgspec.json.encode(wish.schema).decode(), "name": wish.name}
+    held = held_schema(wish.schema, "response_format.schema", notes.schema)
+    schema: Body = {"schema": msgspec.json.encode(held).decode(), "name": wish.name}
     if wish.description:
         schema["description"] = wish.description
     body["outputConfig"] = {

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from aisopod.codecs.codec import Encoded
+from aisopod.codecs.held_schema import strict_schema
 from aisopod.codecs.openai_chat.families import Family, find_family
 from aisopod.codecs.openai_chat.messages import encode_messages
 from aisopod.codecs.openai_chat.quirks import Quirks
@@ -21,9 +22,6 @@ from aisopod.types import ChatCompletionRequest, JsonSchema, OpaqueTool, Tool, T
 __all__ = ["write"]
 
 _PLAIN = Quirks()
-_STRICT_REMEDY = (
-    "Set additionalProperties to false, list every property in required, or leave strict out"
-)
 
 
 class _Asked(msgspec.Struct, frozen=True):
@@ -128,11 +126,11 @@ def _tool(asked: _Asked, tool: Tool | OpaqueTool, index: int) -> dict[str, Any]:
     function: dict[str, Any] = {"name": tool.name}
     if tool.description:
         function["description"] = tool.description
-    function["parameters"] = tool.parameters
     path = f"{field}.parameters"
-    function.update(
-        _strict(asked, strict=tool.strict, schema=tool.parameters, field=field, path=path)
+    strict, function["parameters"] = _strict(
+        asked, tool.parameters, field, path, strict=tool.strict
     )
+    function.update(strict)
     return {"type": "function", "function": function}
 
 
@@ -152,54 +150,17 @@ def _tool_choice(request: ChatCompletionRequest, quirks: Quirks) -> Any:  # noqa
 
 
 def _strict(
-    asked: _Asked, *, strict: bool | None, schema: dict[str, Any], field: str, path: str
-) -> dict[str, Any]:
-    """`strict`, after checking what it asks of the schema at `path`.
-
-    https://platform.openai.com/docs/guides/structured-outputs#supported-schemas
-    """
+    asked: _Asked, schema: dict[str, Any], field: str, path: str, *, strict: bool | None
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The field `strict`, where it is sent, and the schema as that asks for it."""
     if strict is None or (not strict and not asked.quirks.strict):
-        return {}
+        return {}, schema
     if not asked.quirks.strict:
         asked.notes.unsupported(
             f"{field}.strict", value=True, why="the host knows no strict", remedy="Leave it out"
         )
-        return {}
-    if strict:
-        _check_strict(schema, path)
-    return {"strict": strict}
-
-
-def _check_strict(schema: Any, path: str) -> None:  # noqa: ANN401 - any JSON schema
-    if isinstance(schema, list):
-        for index, entry in enumerate(schema):
-            _check_strict(entry, f"{path}[{index}]")
-        return
-    if not isinstance(schema, dict):
-        return
-    if schema.get("type") == "object" or "properties" in schema:
-        _check_strict_object(schema, path)
-    for name in ("properties", "$defs", "definitions"):
-        for key, entry in (schema.get(name) or {}).items():
-            _check_strict(entry, f"{path}.{name}.{key}")
-    for name in ("items", "anyOf", "prefixItems"):
-        if name in schema:
-            _check_strict(schema[name], f"{path}.{name}")
-
-
-def _check_strict_object(schema: dict[str, Any], path: str) -> None:
-    if schema.get("additionalProperties") is not False:
-        raise InvalidRequestError(
-            "a strict schema allows no further properties", field=path, remedy=_STRICT_REMEDY
-        )
-    missing = set(schema.get("properties") or {}) - set(schema.get("required") or ())
-    if missing:
-        raise InvalidRequestError(
-            "in a strict schema every property is required",
-            field=path,
-            value=sorted(missing),
-            remedy=_STRICT_REMEDY,
-        )
+        return {}, schema
+    return {"strict": strict}, strict_schema(schema, path, asked.notes.schema) if strict else schema
 
 
 # --- parameters ------------------------------------------------------------------------------
@@ -371,11 +332,12 @@ def _all_text(request: ChatCompletionRequest) -> str:
 
 
 def _json_schema(asked: _Asked, wanted: JsonSchema) -> dict[str, Any]:
-    value: dict[str, Any] = {"name": wanted.name, "schema": wanted.schema}
+    field, path = "response_format", "response_format.schema"
+    strict, schema = _strict(asked, wanted.schema, field, path, strict=wanted.strict)
+    value: dict[str, Any] = {"name": wanted.name, "schema": schema}
     if wanted.description:
         value["description"] = wanted.description
-    field, path = "response_format", "response_format.schema"
-    value.update(_strict(asked, strict=wanted.strict, schema=wanted.schema, field=field, path=path))
+    value.update(strict)
     return {"type": "json_schema", "json_schema": value}
 
 
