@@ -324,3 +324,32 @@ def test_keys() -> None:
         send(f"{simulator.base_url}/v1/models?key=sk-right&limit=2", method="GET")
         assert simulator.requests[-1].path == "/v1/models?key=***&limit=2"
         assert "sk-" not in str(simulator.requests)
+
+
+@pytest.mark.parametrize(
+    ("schema", "words"),
+    [
+        ({"type": "object", "properties": {}}, "'additionalProperties' must be explicitly set"),
+        (
+            {
+                "type": "object",
+                "properties": {"a": {"anyOf": [{"type": "integer", "minimum": 1}]}},
+                "additionalProperties": False,
+            },
+            "For 'integer' type, properties minimum are not supported",
+        ),
+    ],
+)
+def test_schemas_that_no_grammar_holds(
+    simulator: Simulator, schema: dict[str, Any], words: str
+) -> None:
+    form = {"format": {"type": "json_schema", "schema": schema}}
+    status, body = ask(simulator, "anthropic", {"output_config": form})
+    assert status == 400
+    assert words in said(body)
+    tool = {"name": "f", "input_schema": schema, "strict": True}
+    status, body = ask(simulator, "anthropic", {"tools": [tool]})
+    assert status == 400
+    assert words in said(body)
+    status, _ = ask(simulator, "anthropic", {"tools": [{**tool, "strict": False}]})
+    assert status == 200
