@@ -7,7 +7,7 @@ import contextlib
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -88,8 +88,14 @@ class Log(SharedState):
         *,
         write: Literal["now", "soon", "later"] = "now",
     ) -> None:
+        self._checked(events, lambda: super(Log, self).note(events, write=write))
+
+    def note_one(self, key: str, event: Event, *, write: Literal["soon", "later"]) -> None:
+        self._checked({key: [event]}, lambda: super(Log, self).note_one(key, event, write=write))
+
+    def _checked(self, events: Mapping[str, Sequence[Event]], noted: Callable[[], None]) -> None:
         before = {key: self.health(key) or Health() for key in events}
-        super().note(events, write=write)
+        noted()
         after = {key: self.health(key) for key in events}
         for key, happened in events.items():
             health = before[key]

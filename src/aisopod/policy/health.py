@@ -86,17 +86,17 @@ class Health(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     pinned: str = ""
 
 
-class _Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class _Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What happened, at a time in seconds since the epoch."""
 
     at: float
 
 
-class Used(_Event, frozen=True, tag="used"):
+class Used(_Event, frozen=True, gc=False, tag="used"):
     """It was chosen."""
 
 
-class Succeeded(_Event, frozen=True, tag="succeeded"):
+class Succeeded(_Event, frozen=True, gc=False, tag="succeeded"):
     """It answered.
 
     Attributes:
@@ -112,7 +112,7 @@ class Succeeded(_Event, frozen=True, tag="succeeded"):
     paced_until: float = 0.0
 
 
-class Failed(_Event, frozen=True, tag="failed"):
+class Failed(_Event, frozen=True, gc=False, tag="failed"):
     """It failed.
 
     Attributes:
@@ -140,7 +140,7 @@ class Failed(_Event, frozen=True, tag="failed"):
     model: str = ""
 
 
-class Claimed(_Event, frozen=True, tag="claimed"):
+class Claimed(_Event, frozen=True, gc=False, tag="claimed"):
     """A request asks for the right to try it again; the first one has it for `lease` seconds.
 
     Where there is nothing to try, because another did already, nobody gets it.
@@ -150,19 +150,19 @@ class Claimed(_Event, frozen=True, tag="claimed"):
     lease: float
 
 
-class Released(_Event, frozen=True, tag="released"):
+class Released(_Event, frozen=True, gc=False, tag="released"):
     """The request that had the right gives it back, having learnt nothing."""
 
     owner: str
 
 
-class Pinned(_Event, frozen=True, tag="pinned"):
+class Pinned(_Event, frozen=True, gc=False, tag="pinned"):
     """A session goes to this profile from now on; an empty one resets it."""
 
     profile: str
 
 
-class Reset(_Event, frozen=True, tag="reset"):
+class Reset(_Event, frozen=True, gc=False, tag="reset"):
     """Somebody says that all is well again."""
 
 
@@ -248,9 +248,16 @@ def _reset(health: Health, event: Reset) -> Health:
 
 
 def _succeeded(health: Health, event: Succeeded) -> Health:
-    if not (health.windows or health.models or health.paced_until or event.paced_until):
+    if not (
+        health.windows
+        or health.models
+        or health.paced_until
+        or health.probe_owner
+        or event.paced_until
+    ):
         # Nearly every answer: nothing was wrong, and there is nothing to wait for.
-        return Health(
+        return _replace(
+            health,
             last_used=max(health.last_used, event.started),
             last_good=max(health.last_good, event.at),
             proven=health.proven if event.disproves else max(health.proven, event.started),

@@ -30,10 +30,10 @@ class Recorder:
     def used(self, option: Option, session: str | None) -> float:
         """It was chosen, and this is when; it is written along with how it ended."""
         now = self._state.now()
-        events: dict[str, Sequence[Event]] = {option.subjects[0]: [Used(at=now)]}
+        self._state.note_one(option.subjects[0], Used(at=now), write="later")
         if session is not None:
-            events[session_key(option.provider, session)] = [Pinned(at=now, profile=option.profile)]
-        self._state.note(events, write="later")
+            pinned = Pinned(at=now, profile=option.profile)
+            self._state.note({session_key(option.provider, session): [pinned]}, write="later")
         return now
 
     def succeeded(
@@ -62,8 +62,12 @@ class Recorder:
         profile, pair, model, provider = option.subjects
         paced = _paced_until(limits, now, cooldowns) if limits and cooldowns else 0.0
         own = Succeeded(at=now, started=started, secret=secret, disproves=disproves)
-        events: dict[str, Sequence[Event]] = {profile: [own]}
         marked = self._marked(option)
+        if not (marked or paced):
+            if subjects is None or profile in subjects:
+                self._state.note_one(profile, own, write="soon")
+            return
+        events: dict[str, Sequence[Event]] = {profile: [own]}
         if paced:
             events[pair] = [Succeeded(at=now, started=started, secret=secret, paced_until=paced)]
         elif pair in marked:
@@ -72,11 +76,10 @@ class Recorder:
             if key in marked:
                 # An answer now shows a model alive, whenever its request was sent.
                 events[key] = [Succeeded(at=now, started=now)]
-        # That somebody is back, or out until then, others must know at once.
-        urgent = bool(paced or marked)
         if subjects is not None:
             events = {key: happened for key, happened in events.items() if key in subjects}
-        self._state.note(events, write="now" if urgent else "soon")
+        # That somebody is back, or out until then, others must know at once.
+        self._state.note(events, write="now")
 
     def failed(
         self,

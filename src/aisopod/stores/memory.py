@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterable
 
-from aisopod.policy.health import Health
+from aisopod.policy.health import Event, Health, applied
 from aisopod.stores.store import Events, Snapshot, folded
 
 __all__ = ["MemoryStore"]
@@ -40,6 +40,10 @@ class MemoryStore:
         if len(records) > MOST_RECORDS:
             self._drop_sessions()
         return changed
+
+    def apply_one(self, key: str, event: Event) -> None:
+        """`apply` of one event of one subject, of which there are no more than are configured."""
+        self.records[key] = applied(self.records.get(key, _EMPTY), event)
 
     def _drop_sessions(self) -> None:
         """Conversations come and go; the older half of them is forgotten."""
