@@ -154,7 +154,9 @@ class AsyncClient(Profiles, Models):
         """
         chain, request = self._asked(model, "?", models)
         wishes = self._wishes(None, None, None, session_id, profile)
-        return await Route(self._routing(), chain, request, wishes).explain()
+        routing = self._routing()
+        check_chain(routing.pool, chain, profile)
+        return await Route(routing, chain, request, wishes).explain()
 
     async def count_tokens(
         self,

@@ -1,15 +1,25 @@
 """Whether a model can do what a request asks for, as far as that is known before it is sent."""
 
-from collections.abc import Awaitable, Callable
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 
 import msgspec
 
 from aisopod.catalogue import ModelFacts
 from aisopod.errors import AisopodError, ContextLengthError, UnsupportedFeatureError
 from aisopod.normalise.estimate import estimate_tokens
+from aisopod.providers.provider import Provider
+from aisopod.routing.candidates import Candidate
+from aisopod.routing.pool import Pool
 from aisopod.types import ChatCompletionRequest, ImagePart
 
-__all__ = ["Needs", "is_near", "needs_of", "overflow", "unfit"]
+__all__ = ["counted", "unfit"]
+
+log = logging.getLogger("aisopod.failover")
+
+Count = Callable[[ChatCompletionRequest, Candidate], Awaitable[int | None]]
+"""The provider's own count of a prompt; None where it cannot be had."""
 
 NEAR = 0.8
 """From this share of the window on, an estimate is not enough."""
@@ -17,6 +27,50 @@ SMALLEST_WINDOW = 2_000
 """Letters that fit every model."""
 FAR = 1.5
 """An estimate beyond this share is believed; the real count differs by a third at most."""
+
+
+async def unfit(
+    chain: Sequence[Candidate],
+    request: ChatCompletionRequest,
+    facts_for: Callable[[str, str], ModelFacts],
+    count: Count | None,
+) -> Mapping[int, AisopodError]:
+    """Why candidates cannot do what is asked, by their places.
+
+    Args:
+        chain: the candidates.
+        request: what is asked.
+        facts_for: what is known of a provider's model.
+        count: a provider's own count; None where nobody is to be asked.
+    """
+    needs = needs_of(request)
+    if needs.are_everyones:
+        return {}
+    found: dict[int, AisopodError] = {}
+    for place, candidate in enumerate(chain):
+        facts = facts_for(*candidate)
+        error = lacking(needs, facts)
+        if error is None and is_near(needs, facts):
+            exact = partial(count, request, candidate) if count is not None else None
+            error = await overflow(request, facts, exact)
+        if error is not None:
+            found[place] = error
+    return found
+
+
+async def counted(
+    pool: Pool, base_url: str | None, request: ChatCompletionRequest, candidate: Candidate
+) -> int | None:
+    """The prompt's tokens by the provider's own count, if it can be had."""
+    own = pool.default(candidate.provider, base_url)
+    if not isinstance(own, Provider) or own.host.token_counting is None:
+        return None
+    try:
+        asked = msgspec.structs.replace(request, model=candidate.model)
+        return (await own.count_tokens(asked)).tokens
+    except AisopodError as error:
+        log.info("%s: not counted: %s", candidate, error)
+        return None
 
 
 class Needs(msgspec.Struct, frozen=True):
@@ -52,7 +106,7 @@ def needs_of(request: ChatCompletionRequest) -> Needs:
     return Needs(images, bool(request.tools), letters)
 
 
-def unfit(needs: Needs, facts: ModelFacts) -> AisopodError | None:
+def lacking(needs: Needs, facts: ModelFacts) -> AisopodError | None:
     """Why a model cannot do it; None where it can, or where that is not known."""
     name = f"{facts.provider}/{facts.id}"
     if needs.images and facts.input_modalities and "image" not in facts.input_modalities:
@@ -80,14 +134,14 @@ def is_near(needs: Needs, facts: ModelFacts) -> bool:
 async def overflow(
     request: ChatCompletionRequest,
     facts: ModelFacts,
-    count: Callable[[], Awaitable[int | None]],
+    count: Callable[[], Awaitable[int | None]] | None,
 ) -> ContextLengthError | None:
     """Whether the prompt is longer than the window.
 
     Args:
         request: what is asked.
         facts: of the model.
-        count: the provider's own count; None where it has none.
+        count: the provider's own count, if it may be asked; None where it has none.
     """
     window = facts.context_window
     if window is None:
@@ -96,7 +150,7 @@ async def overflow(
     assert size is not None  # noqa: S101 - an estimate is a number
     if size <= window * NEAR:
         return None
-    exact = None if size > window * FAR * 2 else await count()
+    exact = await count() if count is not None and size <= window * FAR * 2 else None
     if exact is None and size <= window * FAR:
         return None
     size = size if exact is None else exact

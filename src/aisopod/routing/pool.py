@@ -68,6 +68,7 @@ class Pool:
         self._problems: dict[str, tuple[ConfigurationError, object]] = {}
         self._options: dict[tuple[tuple[Candidate, ...], str | None], list[Option]] = {}
         self._cooldowns: dict[str, Cooldowns] = {}
+        self._limits: dict[str, Timeouts] = {}
         self._loading: dict[str, asyncio.Lock] = {}
 
     def profiles(self, provider: str) -> Mapping[str, Profile]:
@@ -167,23 +168,26 @@ class Pool:
         found = self._problems.get(profile)
         return found[0] if found is not None else None
 
+    def ready(self, option: Option, base_url: str | None) -> ModelProvider | None:
+        """The provider with this profile's credential, if that is at hand."""
+        ready = self._ready.get((option.profile, base_url))
+        return None if ready is None else ready.provider
+
     async def provider(self, option: Option, base_url: str | None) -> ModelProvider:
-        """The provider with this profile's credential.
+        """The same, once its credential is loaded.
 
         Raises:
             ConfigurationError: the credential cannot be loaded, or the provider is not set up.
         """
-        ready = self._ready.get((option.profile, base_url))
-        if ready is None:
-            profile = self.profiles(option.provider)[option.profile]
-            # However many requests wait for a password manager, it is asked once.
-            async with self._loading.setdefault(profile.id, asyncio.Lock()):
-                ready = self._ready.get((option.profile, base_url))
-                if ready is None and profile.blocking:
-                    ready = await asyncio.to_thread(self._load, profile, base_url)
-                    self._options.clear()
-                elif ready is None:
-                    ready = self._load(profile, base_url)
+        profile = self.profiles(option.provider)[option.profile]
+        # However many requests wait for a password manager, it is asked once.
+        async with self._loading.setdefault(profile.id, asyncio.Lock()):
+            ready = self._ready.get((option.profile, base_url))
+            if ready is None and profile.blocking:
+                ready = await asyncio.to_thread(self._load, profile, base_url)
+                self._options.clear()
+            elif ready is None:
+                ready = self._load(profile, base_url)
         return ready.provider
 
     def secret(self, option: Option) -> str:
@@ -224,6 +228,23 @@ class Pool:
                 if value is not None
             }
             found = self._cooldowns[provider] = Cooldowns(**given)
+        return found
+
+    def timeouts(self, provider: str) -> Timeouts:
+        """The limits of requests to a provider, where the call sets none."""
+        if self._timeouts is not None:
+            return self._timeouts
+        found = self._limits.get(provider)
+        if found is None:
+            try:
+                host = configuration.find_host(provider, self._config)
+            except ConfigurationError:
+                host = None  # another candidate may be known
+            found = self._limits[provider] = (
+                configuration.timeouts_for(host, self._config)
+                if isinstance(host, Host)
+                else Timeouts()
+            )
         return found
 
     def _built(self, candidate: Candidate, place: int, pinned: str | None) -> list[Option]:

@@ -1,6 +1,6 @@
 """How everybody stands, and what is told when nobody could serve a request."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 from aisopod.errors import AisopodError, AllAttemptsFailedError, ConfigurationError, ProviderError
@@ -20,17 +20,37 @@ _REMEDIES = {
 
 
 def considered(
-    pool: Pool, state: SharedState, chain: Sequence[Candidate], pinned: str | None
+    pool: Pool,
+    state: SharedState,
+    chain: Sequence[Candidate],
+    pinned: str | None,
+    unfit: Mapping[int, AisopodError] | None = None,
 ) -> list[ProfileState]:
-    """How each profile of each candidate stands, the unusable ones too."""
+    """How each profile of each candidate stands, the unusable ones too.
+
+    Args:
+        pool: all profiles.
+        state: what is remembered of them.
+        chain: the candidates.
+        pinned: the one profile to use of its provider.
+        unfit: why candidates cannot do what is asked, by their places.
+    """
     now = state.now()
     options = pool.options(chain, pinned)
     states = []
     for place, candidate in enumerate(chain):
+        try:
+            profiles = pool.profiles(candidate.provider)
+        except ConfigurationError as error:
+            # Another candidate may be asked.
+            states.append(_unusable(candidate, f"{candidate.provider}:default", str(error)))
+            continue
         mine = {option.profile: option for option in options if option.candidate == place}
-        for profile in _profiles(pool, candidate):
+        for profile in profiles:
             option = mine.get(profile)
-            if option is not None:
+            if option is not None and unfit and place in unfit:
+                states.append(_unusable(candidate, profile, unfit[place].message))
+            elif option is not None:
                 states.append(state_of(option, standing(option, state.health, now)))
             elif (problem := pool.problem(profile)) is not None:
                 states.append(_unusable(candidate, profile, str(problem)))
@@ -74,12 +94,17 @@ def exhausted(
         )
     if errors and len(states) == 1:
         return errors[-1]
+    asked = {_where(error) for error in errors}
+    unasked = [_of(state) for state in states if state.state in {"ready", "probe"}]
+    unasked = [target for target in unasked if target not in asked]
     times = [state.until for state in states if state.state == "out" and state.until is not None]
-    retry_at = min(times, default=None)
+    retry_at = now if unasked else min(times, default=None)
     lines = [f"nobody could serve {_list(chain)}" + f" ({why})" * bool(why)]
     lines += [f"{_where(error)}: {_class(error)}: {error.message}" for error in errors]
-    lines += _outs(states, {_where(error) for error in errors}, now)
-    if retry_at is not None and len(times) > 1:
+    lines += _outs(states, asked, now)
+    if unasked:
+        lines.append(f"not asked: {', '.join(unasked)}; raise failover.max_attempts for that")
+    elif retry_at is not None and len(times) > 1:
         lines.append(f"the first may be back {moment(retry_at, now)}")
     error = AllAttemptsFailedError(
         "\n".join(lines),
@@ -112,14 +137,6 @@ def remedy_for(state: ProfileState) -> str:
     return _REMEDIES.get(state.reason, "").format(profile=state.profile, model=state.model)
 
 
-def _profiles(pool: Pool, candidate: Candidate) -> Iterator[str]:
-    try:
-        yield from pool.profiles(candidate.provider)
-    except ConfigurationError:
-        # The chain was checked: another candidate can be asked.
-        yield f"{candidate.provider}:default"
-
-
 def _unusable(candidate: Candidate, profile: str, reason: str) -> ProfileState:
     return ProfileState(
         provider=candidate.provider,
@@ -133,7 +150,7 @@ def _unusable(candidate: Candidate, profile: str, reason: str) -> ProfileState:
 def _outs(states: Sequence[ProfileState], asked: set[str], now: float) -> Iterator[str]:
     """Who was not asked, and when those who were may be again."""
     for state in states:
-        target = _target(state.provider, state.model, state.profile)
+        target = _of(state)
         if state.state == "unusable":
             yield f"{target}: {state.reason}"
         elif state.state == "probing":
@@ -150,6 +167,10 @@ def _outs(states: Sequence[ProfileState], asked: set[str], now: float) -> Iterat
 
 def _target(provider: str, model: str, profile: str) -> str:
     return f"{provider}/{model} by {profile}"
+
+
+def _of(state: ProfileState) -> str:
+    return _target(state.provider, state.model, state.profile)
 
 
 def _where(error: AisopodError) -> str:

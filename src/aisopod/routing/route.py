@@ -24,11 +24,12 @@ from aisopod.errors import (
     TotalTimeoutError,
 )
 from aisopod.policy.selection import Option
+from aisopod.providers.protocol import ModelProvider
 from aisopod.providers.provider import Provider
 from aisopod.routing.booking import Booking
 from aisopod.routing.candidates import Candidate
 from aisopod.routing.context import Routing, Wishes
-from aisopod.routing.fit import Needs, is_near, needs_of, overflow, unfit
+from aisopod.routing.fit import counted, unfit
 from aisopod.routing.recorder import rule_of
 from aisopod.routing.refusal import considered, exhausted
 from aisopod.routing.turns import Turns
@@ -93,7 +94,6 @@ class Route:
         self._wishes = wishes
         self._errors: list[AisopodError] = []
         self._retries: dict[int, int] = {}
-        self._began = 0.0
         self._sent = 0.0
         self._option: Option | None = None
         self._secret = ""
@@ -108,11 +108,12 @@ class Route:
             AisopodError: the one error, where only one could be asked, or where it is about the
                 request itself.
         """
-        self._began = asyncio.get_running_loop().time()
         await self._turns.begin()
-        needs = needs_of(self._request)
-        if self._wishes.check and not needs.are_everyones:
-            await self._check_fit(needs)
+        for place, error in (await self._unfit(ask=True)).items():
+            self._errors.append(error)
+            self._turns.exclude_candidate(place)
+        if len(self._chain) == len(self._errors) == 1:
+            raise self._errors[0]
         if self._ledger is not None:
             now = self._state.now()
             self._booking = Booking(self._ledger, self._chain[0], self._wishes, now)
@@ -125,37 +126,19 @@ class Route:
             except AisopodError as error:
                 self._failed(option, error)
 
-    async def _check_fit(self, needs: Needs) -> None:
-        """Leave out who is known not to be able to; with nobody left, that is told at the end."""
-        for place, (provider, model) in enumerate(self._chain):
-            facts = self._directory.facts(provider, model)
-            error = unfit(needs, facts)
-            if error is None and is_near(needs, facts):
-                count = partial(self._counted, provider, model)
-                error = await overflow(self._request, facts, count)
-            if error is not None:
-                self._errors.append(error)
-                self._turns.exclude_candidate(place)
-        if len(self._chain) == len(self._errors) == 1:
-            raise self._errors[0]
+    async def _unfit(self, *, ask: bool) -> Mapping[int, AisopodError]:
+        """Why candidates cannot do it, by their places, as far as that is known."""
+        if not self._wishes.check:
+            return {}
+        count = partial(counted, self._pool, self._wishes.base_url) if ask else None
+        return await unfit(self._chain, self._request, self._directory.facts, count)
 
-    async def _counted(self, provider: str, model: str) -> int | None:
-        """The prompt's tokens by the provider's own count, if it can be had."""
-        own = self._pool.default(provider, self._wishes.base_url)
-        if not isinstance(own, Provider) or own.host.token_counting is None:
-            return None
-        try:
-            request = msgspec.structs.replace(self._request, model=model)
-            return (await own.count_tokens(request)).tokens
-        except AisopodError as error:
-            log.info("%s/%s: not counted: %s", provider, model, error)
-            return None
-
-    def ended(self, usage: TokenUsage | None) -> None:
-        """The answer is whole."""
-        self._close("ok", usage=usage)
+    def ended(self, usage: TokenUsage | None, *, well: bool) -> None:
+        """The answer has come to its end; not well when the provider says that it failed."""
+        outcome = "ok" if well else "failed"
+        self._close(outcome, usage=usage)
         if self._booking is not None:
-            self._book("ok")
+            self._book(outcome)
 
     def left(self, usage: TokenUsage | None) -> None:
         """The caller left before the end."""
@@ -170,7 +153,7 @@ class Route:
         option = self._option
         if option is not None and self.attempts and self.attempts[-1].outcome == "running":
             self._mark_failed(option, error)
-            self._close("interrupted", error, usage)
+            self._tell(self._close("interrupted", error, usage), error, "give_up")
             self._told(error)
         self._book(type(error).__name__)
 
@@ -184,8 +167,12 @@ class Route:
         """Who would be asked now, and who not, and why."""
         await self._turns.begin()
         self._pool.renew(self._chain)
+        unfit = await self._unfit(ask=False)
+        for place in unfit:
+            self._turns.exclude_candidate(place)
         choice = self._turns.look()
-        states = considered(self._pool, self._state, self._chain, self._wishes.profile)
+        profile = self._wishes.profile
+        states = considered(self._pool, self._state, self._chain, profile, unfit)
         asked = choice.option
         chosen = None
         if asked is not None:
@@ -202,7 +189,7 @@ class Route:
         self._held_back = []
         try:
             self._begin(option)
-            provider = await self._pool.provider(option, self._wishes.base_url)
+            provider = await self._ready(option)
             # The answer is about this one, whatever the profile has when it comes.
             self._secret = self._pool.secret(option)
             request = self._request
@@ -281,12 +268,24 @@ class Route:
         limits = self._wishes.timeouts or (
             provider.timeouts if isinstance(provider, Provider) else None
         )
-        if limits is None or limits.total is None or not self._errors:
+        # A first attempt that waited for nobody has all of the time before it.
+        left = self._turns.left() if self._errors or self._turns.waited else None
+        if limits is None or left is None:
             return limits
-        left = limits.total - (asyncio.get_running_loop().time() - self._began)
-        if left <= 0:
-            raise TotalTimeoutError(f"no answer within {limits.total:g} s (total)")
-        return msgspec.structs.replace(limits, total=left)
+        return msgspec.structs.replace(limits, total=min(left, limits.total or left))
+
+    async def _ready(self, option: Option) -> ModelProvider:
+        """The provider with the option's credential, which may have to be waited for."""
+        ready = self._pool.ready(option, self._wishes.base_url)
+        if ready is not None:
+            return ready
+        try:
+            async with asyncio.timeout(self._turns.left()):
+                return await self._pool.provider(option, self._wishes.base_url)
+        except TimeoutError:
+            raise TotalTimeoutError(
+                "no credential within the time for the request (total)"
+            ) from None
 
     def _failed(self, option: Option, error: AisopodError) -> None:
         """Note the failure and see who is left; raises when it is no use to go on."""
@@ -296,9 +295,7 @@ class Route:
         action = self._mark_failed(option, error)
         self._errors.append(error)
         self._told(error)
-        if self._hooks.on_failure is not None:
-            self._hooks.on_failure(attempt, error)
-        log.info("%s: %s (%s): %s", attempt.profile, error, attempt.rule, action)
+        self._tell(attempt, error, action)
         if action == "give_up" or isinstance(error, TotalTimeoutError):
             raise error
         if action == "next_candidate":
@@ -309,6 +306,11 @@ class Route:
         elif not self._turns.is_out(option):
             self._turns.exclude(option, candidate=False)
 
+    def _tell(self, attempt: Attempt, error: AisopodError, action: str) -> None:
+        if self._hooks.on_failure is not None:
+            self._hooks.on_failure(attempt, error)
+        log.info("%s: %s (%s): %s", attempt.profile, error, attempt.rule, action)
+
     def _reported(self, error: AisopodError | None = None) -> TokenUsage | None:
         """What was told of an answer that came to nothing: providers bill its prompt all the same."""
         if error is not None and error.partial is not None and error.partial.usage is not None:
@@ -318,6 +320,9 @@ class Route:
         return usage.unfinished() if usage is not None else None
 
     def _mark_failed(self, option: Option, error: AisopodError) -> str:
+        if isinstance(error, TotalTimeoutError) and self._wishes.timeouts is not None:
+            # How long this caller would wait says nothing about the model to others.
+            error.scope = "request"
         verdict = self._recorder.failed(
             option,
             error,

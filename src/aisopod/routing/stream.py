@@ -83,7 +83,7 @@ class Stream:
                 if close is not None:
                     await close()
                 raise
-            route.ended(self._fold.usage)
+            route.ended(self._fold.usage, well=self._fold.finish_reason != "error")
         except BaseException as error:
             if isinstance(error, AisopodError):
                 self._broke(error)

@@ -3,9 +3,9 @@
 import asyncio
 import random
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
-from aisopod.errors import AisopodError
+from aisopod.errors import AisopodError, TotalTimeoutError
 from aisopod.policy.selection import Choice, Option, choose
 from aisopod.routing.candidates import Candidate
 from aisopod.routing.context import Routing, Wishes
@@ -47,13 +47,14 @@ class Turns:
         self._chain = chain
         self._wishes = wishes
         self._owner = ""
+        self._ticket: int | None = None
         self._deadline: float | None = None
 
     async def begin(self) -> None:
         """The request's time begins; read what others know."""
-        total = self._wishes.timeouts.total if self._wishes.timeouts is not None else None
-        if total is not None:
-            self._deadline = asyncio.get_running_loop().time() + total
+        limits = self._wishes.timeouts or self._pool.timeouts(self._chain[0].provider)
+        if limits.total is not None:
+            self._deadline = asyncio.get_running_loop().time() + limits.total
         if self._state.is_shared:
             await self._refresh()
 
@@ -63,31 +64,43 @@ class Turns:
         Raises:
             AisopodError: what `refuse` makes, when nobody can be asked in time.
         """
-        if not self._rooms.is_occupied(self._chain):
-            choice = self.look()
-            option = choice.option
-            if option is not None and choice.probe:
-                option = await self._claimed(choice)
-            if option is not None:
-                return option
+        option = await self._claimed(self._own(self.look()))
+        if option is not None:
+            return option
         patience = self._patience()
-        if not self._is_worth_waiting(self.look(), patience):
+        if not self._is_worth_waiting(self._chosen(), patience):
             raise refuse("")
         clock = asyncio.get_running_loop().time
         started = clock()
+        if self._ticket is None:
+            self._ticket = self._rooms.ticket()
         try:
-            async with asyncio.timeout(patience), self._rooms.turn(self._chain) as line:
-                option = await self._awaited(started + patience, refuse)
-                line.left()
-                self.line = line
-                return option
+            async with asyncio.timeout(patience):
+                return await self._waited(started + patience, refuse)
         except TimeoutError:
-            raise refuse("max_wait is over") from None
+            # Better out of turn than not at all.
+            choice = self._chosen()
+            if choice.option is None or choice.probe:
+                raise refuse("max_wait is over") from None
+            return choice.option
         finally:
             self.waited += clock() - started
 
+    def left(self) -> float | None:
+        """Seconds that the whole request may still take; None where there is no limit.
+
+        Raises:
+            TotalTimeoutError: none.
+        """
+        if self._deadline is None:
+            return None
+        left = self._deadline - asyncio.get_running_loop().time()
+        if left <= 0:
+            raise TotalTimeoutError("no answer within the time for all attempts (total)")
+        return left
+
     def look(self) -> Choice:
-        """Who would be asked now."""
+        """Who would be asked now, if nobody waited."""
         choice = self._chosen()
         # Somebody may have mended the key since it was refused.
         if choice.refused and self._pool.renew(self._chain):
@@ -125,24 +138,55 @@ class Turns:
             self._recorder.released(self.probe, self._owner)
             self.probe = ()
 
-    async def _awaited(self, deadline: float, refuse: Refuse) -> Option:
-        """First in the line: the next to ask, as soon as there is one."""
+    async def _waited(self, deadline: float, refuse: Refuse) -> Option:
+        """The next to ask, as soon as there is one and nobody is before in the line."""
         clock = asyncio.get_running_loop().time
-        looked = clock()
-        while True:
-            if self._state.is_shared and clock() - looked >= STORE_LOOK_SECONDS:
-                await self._refresh()
-                looked = clock()
-            choice = self.look()
-            option = await self._claimed(choice)
-            if option is not None:
-                return option
-            if not self._is_worth_waiting(choice, deadline - clock()):
-                raise refuse("")
-            pause = PROBE_LOOK_SECONDS
-            if choice.retry_at is not None and not choice.busy:
-                pause = min(max(choice.retry_at - self._state.now(), 0.0), STORE_LOOK_SECONDS)
-            await asyncio.sleep(pause)
+        wanted = frozenset(option.subjects[1] for option in self._left())
+        assert self._ticket is not None  # noqa: S101 - who waits has one
+        with self._rooms.place(wanted, self._ticket) as (line, place):
+            looked = clock()
+            while True:
+                await line.leave(place)
+                if self._state.is_shared and clock() - looked >= STORE_LOOK_SECONDS:
+                    await self._refresh()
+                    looked = clock()
+                choice = self.look()
+                option = await self._claimed(self._own(choice))
+                if option is not None:
+                    line.left()
+                    self.line = line
+                    return option
+                if not self._is_worth_waiting(choice, deadline - clock()):
+                    raise refuse("")
+                await asyncio.sleep(self._pause(choice))
+
+    def _pause(self, choice: Choice) -> float:
+        """Seconds until it is worth looking again."""
+        if choice.option is not None or choice.busy or choice.retry_at is None:
+            return PROBE_LOOK_SECONDS
+        return min(max(choice.retry_at - self._state.now(), 0.0), STORE_LOOK_SECONDS)
+
+    def _own(self, choice: Choice) -> Choice:
+        """What is left of a choice behind those who came before, and wait for some of the same."""
+        # Who does not wait takes what there is.
+        if not self._rooms.lines or self._wishes.failover.max_wait <= 0:
+            return choice
+        return self._chosen(self._taken())
+
+    def _taken(self) -> set[tuple[int, str]]:
+        """Options that somebody waits for who came before this request."""
+        keys = self._rooms.wanted_before(self._ticket)
+        return {
+            (option.candidate, option.profile)
+            for option in self._options()
+            if option.subjects[1] in keys
+        }
+
+    def _left(self) -> Iterator[Option]:
+        """The options that the request has not done with."""
+        for option in self._options():
+            if (option.candidate, option.profile) not in self.excluded:
+                yield option
 
     async def _claimed(self, choice: Choice) -> Option | None:
         """The chosen one, if it is sound or this request may be the one to try it again."""
@@ -154,7 +198,7 @@ class Turns:
                 return choice.option
             # Another was faster, which is known now: whoever else can serve comes next.
             self._recorder.released(choice.probe, self._owner)
-            choice = self._chosen()
+            choice = self._own(self._chosen())
         return choice.option
 
     def _is_worth_waiting(self, choice: Choice, patience: float) -> bool:
@@ -169,13 +213,13 @@ class Turns:
             patience = min(patience, self._deadline - asyncio.get_running_loop().time())
         return max(patience, 0.0)
 
-    def _chosen(self) -> Choice:
+    def _chosen(self, taken: Collection[tuple[int, str]] = ()) -> Choice:
         session = self._wishes.session
         return choose(
             self._pool.options(self._chain, self._wishes.profile),
             self._state.health,
             self._state.now(),
-            excluded=self.excluded,
+            excluded=self.excluded.union(taken) if taken else self.excluded,
             pinned=self._session_profiles(session) if session is not None else (),
             chance=random.random(),  # noqa: S311 - no secret
         )

@@ -17,8 +17,9 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
         provider: id of the provider.
         model: the model asked for.
         profile: id of the profile, `provider:name`.
-        outcome: `running` until it ends; `failed` before any content, `interrupted` after some;
-            `cancelled` when the caller left.
+        outcome: `running` until it ends; `failed` before any content, or when the answer itself
+            ends with `finish_reason="error"`; `interrupted` after some content; `cancelled` when the
+            caller left.
         error: class of the error, such as `RateLimitError`.
         message: what it said.
         rule: id of the rule that classified it.

@@ -255,6 +255,11 @@ class Fold:
             return self._usage
         return self._usage.unfinished()
 
+    @property
+    def finish_reason(self) -> FinishReason | None:
+        """Why the answer ended; None while it has not."""
+        return self._finish
+
     def count(self, usage: TokenUsage) -> None:
         """Tokens that were told beside the chunks, such as with a failure."""
         self._usage = usage
