@@ -37,7 +37,7 @@ WRAPPED = "answer"
 """The one property of the object around an answer that is none itself."""
 ANSWER_CALL = "answer_that_does_not_fit"
 """The id of a call that stands for an answer that came so and is asked for again."""
-# Every wire takes these in a tool's name.
+# Every wire takes these in the name of a tool or a schema.
 _ILLEGAL = re.compile(r"[^a-zA-Z0-9_-]")
 _LONGEST_NAME = 64
 _PURPOSE = "Gives the final answer to the user."
@@ -67,11 +67,12 @@ def fit_schema(
         )  # fmt: skip
     schema = wish.schema if form is None or not form.wrapped else wrapped(wish.schema)
     if form is None or form.tool is None:
+        name = schema_name(wish)
         if wish.description and not limits.schema_description:
             schema = {"description": wish.description, **schema}
-        if schema is wish.schema:
+        if schema is wish.schema and name == wish.name:
             return request, turns, form
-        wish = msgspec.structs.replace(wish, schema=schema)
+        wish = msgspec.structs.replace(wish, schema=schema, name=name)
         return msgspec.structs.replace(request, response_format=wish), turns, form
     tool = Tool(name=form.tool, description=wish.description or _PURPOSE, parameters=schema)
     notes.warn("schema_by_tool", f"the answer is asked for as a call of the tool {form.tool}: the "
@@ -100,9 +101,14 @@ def answer_form(request: ChatCompletionRequest, limits: Limits) -> AnswerForm | 
     return AnswerForm(wrapped=True) if is_wrapped else None
 
 
+def schema_name(wish: JsonSchema) -> str:
+    """The schema's name as every wire takes it: a generic type's, or a title, may be `Page[Item]`."""
+    return _ILLEGAL.sub("_", wish.name)[:_LONGEST_NAME] or "answer"
+
+
 def answer_tool(request: ChatCompletionRequest, wish: JsonSchema) -> str:
-    """The name of the tool for the answer: the schema's, as every wire takes it, and no other's."""
-    name = _ILLEGAL.sub("_", wish.name)[:_LONGEST_NAME]
+    """The name of the tool for the answer: the schema's, and no other's."""
+    name = schema_name(wish)
     if not name[:1].isalpha():  # Google wants a letter first
         name = f"answer_{name}"[:_LONGEST_NAME]
     taken = {tool.name for tool in request.tools if isinstance(tool, Tool)}

@@ -117,4 +117,6 @@ TABLE: tuple[Described, ...] = (
     Described("", "all", "a schema for the answer whose root is no object",
               "sent as the one property of an object, and taken out of it again",
               "https://platform.openai.com/docs/guides/structured-outputs"),
+    Described("", "OpenAI, Bedrock", "a schema's name that the wire does not take, such as `Page[Item]`",
+              "each letter that is not taken becomes `_`", _OPENAI),
 )  # fmt: skip

@@ -16,6 +16,7 @@ __all__ = ["AUDIO", "cache_mark", "limits"]
 
 AUDIO = {"audio/mpeg": "mp3", "audio/mp3": "mp3", "audio/wav": "wav", "audio/x-wav": "wav"}
 _PLAIN = Quirks()
+# Compatible services take the same, such as https://api-docs.deepseek.com/api/create-chat-completion.
 _NAMES = Words(re.compile(r"[a-zA-Z0-9_-]{1,64}"), 64)
 
 
@@ -29,7 +30,7 @@ def _of(quirks: Quirks, model: str) -> Limits:
     family = find_family(model) if quirks.openai_models else None
     return Limits(
         tool_ids=_ids(quirks),
-        tool_names=_NAMES if quirks.openai_models else None,
+        tool_names=_NAMES,
         results_required=True,
         result_errors=False,
         result_media=frozenset(),
