@@ -85,6 +85,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         tool_ids: what ids of calls may be; None takes any.
         tool_names: what names of tools may be; None takes any.
+        property_keys: what names of a tool's properties may be; None takes any.
         results_required: whether it refuses a call without a result.
         result_errors: whether a result has a field that says that the call failed.
         result_media: what a result may hold beside text.
@@ -122,6 +123,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
     tool_ids: Words | None = None
     tool_names: Words | None = None
+    property_keys: re.Pattern[str] | None = None
     results_required: bool = False
     result_errors: bool = True
     result_media: frozenset[Media] = frozenset({ImagePart, DocumentPart, MediaPart})

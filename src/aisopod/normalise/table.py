@@ -106,6 +106,16 @@ TABLE: tuple[Described, ...] = (
               "objects are closed in silence; the rest goes into the description (Anthropic, Bedrock), optional "
               "properties become required (OpenAI), or it is left out (Gemini)",
               "https://platform.claude.com/docs/en/build-with-claude/structured-outputs#json-schema-limitations"),
+    Described("schema", "all", "a choice at the root of a tool's parameters",
+              "one object with the properties of every branch, and required what all require; which belong "
+              "together stands in the description", "https://github.com/anthropics/claude-code/issues/5319"),
+    Described("", "all", "a reference or `allOf` at that root, or a root that says no type",
+              "one object", "https://github.com/langchain-ai/langchainjs/issues/9804"),
+    Described("", "Anthropic, Claude on Bedrock", "a property's name at that root that is not `[a-zA-Z0-9_.-]{1,64}`",
+              "refused, with the name", "https://github.com/beautyfree/appstore-connect-mcp/issues/2"),
+    Described("schema", "Ollama", "references in a tool's parameters, and keywords that the server drops",
+              "what is referred to stands in its place; the keywords are left out",
+              "https://github.com/ollama/ollama/blob/main/api/types.go"),
     Described("schema_by_tool",
               "Claude before 4.5 (Opus 4.1), Nova, Llama and others on Bedrock, Gemini before 3 beside tools, "
               "GPT before 4o, DeepSeek",

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from itertools import pairwise
 
 from aisopod.simulator.anthropic_rules import check_begun, check_settings, signature_of
+from aisopod.simulator.anthropic_schemas import root_problem
 from aisopod.simulator.bedrock_blocks import check_block, is_hosted, sources
 from aisopod.simulator.bedrock_shape import bad, check_members, one_key
 from aisopod.simulator.wire import Fields
@@ -109,7 +110,7 @@ def check_count(body: Fields, model: str, issued: Mapping[str, set[str]]) -> Non
 
 def _check_common(body: Fields, model: str, issued: Mapping[str, set[str]]) -> None:
     _check_system(body.get("system"))
-    _check_tools(body)
+    _check_tools(body, model)
     _check_messages(body, model, issued)
     _check_turns(body["messages"], joins=_JOINS.search(model) is not None)
     used = {kind for message in body["messages"] for block in message["content"] for kind in block}
@@ -183,7 +184,7 @@ def _check_system(system: list[Fields] | None) -> None:
             )
 
 
-def _check_tools(body: Fields) -> None:
+def _check_tools(body: Fields, model: str) -> None:
     config = body.get("toolConfig")
     if config is None:
         return
@@ -200,6 +201,12 @@ def _check_tools(body: Fields) -> None:
         one_key(tool, _TOOL, path, "Tool")
         if "toolSpec" in tool:
             _check_spec(tool["toolSpec"], f"{path}.toolSpec")
+            schema = tool["toolSpec"]["inputSchema"]["json"]
+            # Anthropic's own words come through.
+            if is_claude(model) and (
+                said := root_problem(schema, f"tools.{index}.custom.input_schema")
+            ):
+                raise bad(said)
             names.append(tool["toolSpec"]["name"])
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise bad(f"The tool name {twice} is already defined in the toolConfig object.")

@@ -80,7 +80,10 @@ def _check_tools(body: Fields) -> None:
             "tools",
             "empty_array",
         )
-    names = [tool["function"]["name"] for tool in tools if tool["type"] == "function"]
+    functions = [tool["function"] for tool in tools if tool["type"] == "function"]
+    for index, function in enumerate(functions):
+        _check_root(function, index)
+    names = [function["name"] for function in functions]
     for index, name in enumerate(names):
         if not _TOOL_NAME.fullmatch(name):
             raise _bad(
@@ -94,6 +97,29 @@ def _check_tools(body: Fields) -> None:
         name = choice["function"]["name"]
         if name not in names:
             raise _bad(f"Tool choice '{name}' not found in 'tools' parameter.", "tool_choice")
+
+
+def _check_root(function: Fields, index: int) -> None:
+    """https://github.com/langchain-ai/langchainjs/issues/9804."""
+    schema = function.get("parameters")
+    if schema is None:
+        return
+    said = None
+    if schema.get("type") != "object":
+        said = (
+            f"schema must be a JSON Schema of 'type: \"object\"', got 'type: {schema.get('type')}'."
+        )
+    elif not {"oneOf", "anyOf", "allOf", "enum", "not"}.isdisjoint(schema):
+        said = ("schema must have type 'object' and not have 'oneOf'/'anyOf'/'allOf'/'enum'/'not' at "
+                "the top level.")  # fmt: skip
+    elif "properties" not in schema:
+        said = "In context=(), object schema missing properties."
+    if said:
+        raise _bad(
+            f"Invalid schema for function '{function['name']}': {said}",
+            f"tools[{index}].function.parameters",
+            "invalid_function_parameters",
+        )
 
 
 def _check_format(body: Fields) -> None:

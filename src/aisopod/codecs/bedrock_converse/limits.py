@@ -38,6 +38,7 @@ def _of(model: str) -> Limits:
     return Limits(
         tool_ids=Words(family.tool_id, family.tool_id_length),
         tool_names=_NAMES,
+        property_keys=anthropic_limits.PROPERTY_KEYS if family.claude else None,
         results_required=True,
         result_errors=family.result_status,
         result_media=frozenset({ImagePart, DocumentPart, MediaPart}),
