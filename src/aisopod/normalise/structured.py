@@ -67,16 +67,23 @@ def fit_schema(
         )  # fmt: skip
     schema = wish.schema if form is None or not form.wrapped else wrapped(wish.schema)
     if form is None or form.tool is None:
+        wish = _unstrict(wish, limits, notes)
         name = schema_name(wish)
         if wish.description and not limits.schema_description:
             schema = {"description": wish.description, **schema}
-        if schema is wish.schema and name == wish.name:
+        if schema is wish.schema and name == wish.name and wish is request.response_format:
             return request, turns, form
         wish = msgspec.structs.replace(wish, schema=schema, name=name)
         return msgspec.structs.replace(request, response_format=wish), turns, form
     tool = Tool(name=form.tool, description=wish.description or _PURPOSE, parameters=schema)
-    notes.warn("schema_by_tool", f"the answer is asked for as a call of the tool {form.tool}: the "
-               "model takes no schema for its text", field="response_format")  # fmt: skip
+    why = limits.unheld(wish.schema) if limits.schema == "native" else None
+    why = (
+        f"its text cannot be held to the schema: {why}"
+        if why
+        else "the model takes no schema for its text"
+    )
+    notes.warn("schema_by_tool", f"the answer is asked for as a call of the tool {form.tool}: {why}",
+               field="response_format")  # fmt: skip
     choice = _choice(request, form.tool)
     if not _may_force(request, limits) and choice != request.tool_choice:
         choice = None if request.tool_choice == "none" else request.tool_choice
@@ -96,7 +103,7 @@ def answer_form(request: ChatCompletionRequest, limits: Limits) -> AnswerForm | 
     if not isinstance(wish, JsonSchema):
         return None
     is_wrapped = not is_object(wish.schema)
-    if _is_by_tool(request, limits):
+    if _is_by_tool(request, wish, limits):
         return AnswerForm(tool=answer_tool(request, wish), wrapped=is_wrapped)
     return AnswerForm(wrapped=True) if is_wrapped else None
 
@@ -118,13 +125,25 @@ def answer_tool(request: ChatCompletionRequest, wish: JsonSchema) -> str:
     return next(each for each in made if each not in taken)
 
 
-def _is_by_tool(request: ChatCompletionRequest, limits: Limits) -> bool:
+def _is_by_tool(request: ChatCompletionRequest, wish: JsonSchema, limits: Limits) -> bool:
+    if limits.schema == "native" and not limits.loose_schemas:
+        return limits.unheld(wish.schema) is not None
     if limits.schema != "apart":
         return limits.schema == "tool"
     if not request.tools or request.tool_choice == "none":
         return False
     # Who takes no schema beside tools takes no functions beside the service's own either.
     return not any(isinstance(tool, OpaqueTool) for tool in request.tools)
+
+
+def _unstrict(wish: JsonSchema, limits: Limits, notes: Notes) -> JsonSchema:
+    """The wish without `strict` where nothing can be held to its schema."""
+    why = limits.unheld(wish.schema) if wish.strict else None
+    if why is None:
+        return wish
+    notes.warn("schema", f"strict was left out: no answer can be held to the schema: {why}",
+               field="response_format.strict", action="left_out")  # fmt: skip
+    return msgspec.structs.replace(wish, strict=None)
 
 
 def _may_force(request: ChatCompletionRequest, limits: Limits) -> bool:

@@ -71,7 +71,8 @@ TABLE: tuple[Described, ...] = (
               "left out, told once", _CACHING),
     Described("image_detail", "all but OpenAI and Gemini", "an image's `detail`", "left out, told once", _OPENAI),
     Described("document_name", "Gemini", "a document's name", "left out", _GEMINI_FILES),
-    Described("strict_tools", "Ollama", "`strict` on a tool", "left out", _OLLAMA),
+    Described("strict_tools", "Ollama; Anthropic, Bedrock, OpenAI where the schema cannot be held to",
+              "`strict` on a tool", "left out", _OLLAMA),
     Described("reasoning_display", "Ollama, Bedrock but Claude", "`reasoning.display`", "left out", _OLLAMA),
     Described("", "Anthropic, Gemini, Ollama", "the description of a schema for the answer",
               "put into the schema", _ANTHROPIC),
@@ -104,7 +105,8 @@ TABLE: tuple[Described, ...] = (
     Described("schema", "Anthropic and Bedrock where an answer or a strict tool's call is held to it; `strict` on "
               "OpenAI; Gemini", "what the wire refuses of a schema",
               "objects are closed in silence; the rest goes into the description (Anthropic, Bedrock), optional "
-              "properties become required (OpenAI), or it is left out (Gemini)",
+              "properties become required (OpenAI), or it is left out (Gemini). OpenAI gets open objects, `not`, "
+              "several schemas in `allOf` without `strict`",
               "https://platform.claude.com/docs/en/build-with-claude/structured-outputs#json-schema-limitations"),
     Described("schema", "all", "a choice at the root of a tool's parameters",
               "one object with the properties of every branch, and required what all require; which belong "
@@ -118,7 +120,8 @@ TABLE: tuple[Described, ...] = (
               "https://github.com/ollama/ollama/blob/main/api/types.go"),
     Described("schema_by_tool",
               "Claude before 4.5 (Opus 4.1), Nova, Llama and others on Bedrock, Gemini before 3 beside tools, "
-              "GPT before 4o, DeepSeek",
+              "GPT before 4o, DeepSeek; every Claude where the schema cannot be held to: objects with any "
+              "keys, recursion, `allOf` of references or several objects",
               "a schema for the answer", "sent as a tool that must be called; its arguments are the answer's text",
               "https://docs.anthropic.com/en/docs/agents-and-tools/tool-use/implement-tool-use#json-mode"),
     Described("schema_unforced", "Claude that thinks by a budget, Llama and others on Bedrock",

@@ -64,10 +64,17 @@ def _fitted(tool: Tool, path: str, limits: Limits, notes: Notes) -> Tool:
     schema = tool.parameters
     if not _REFUSED.isdisjoint(schema):
         schema = _Root(schema, path, notes).merged()
+    strict = tool.strict
+    if strict and (why := limits.unheld(schema)):
+        notes.warn("strict_tools", f"strict was left out of {tool.name}: no call can be held to its "
+                   f"schema: {why}", field=path, action="left_out")  # fmt: skip
+        strict = None
     if "properties" not in schema or schema.get("type") != "object":
         schema = {"type": "object", "properties": {}, **schema}
     _check_keys(schema, path, limits, notes)
-    return tool if schema is tool.parameters else msgspec.structs.replace(tool, parameters=schema)
+    if schema is tool.parameters and strict is tool.strict:
+        return tool
+    return msgspec.structs.replace(tool, parameters=schema, strict=strict)
 
 
 def _check_keys(schema: Schema, path: str, limits: Limits, notes: Notes) -> None:

@@ -9,8 +9,10 @@ import re
 from collections.abc import Mapping
 from itertools import pairwise
 
+import msgspec
+
 from aisopod.simulator.anthropic_rules import check_begun, check_settings, signature_of
-from aisopod.simulator.anthropic_schemas import root_problem
+from aisopod.simulator.anthropic_schemas import check_held, root_problem
 from aisopod.simulator.bedrock_blocks import check_block, is_hosted, sources
 from aisopod.simulator.bedrock_shape import bad, check_members, one_key
 from aisopod.simulator.wire import Fields
@@ -111,6 +113,7 @@ def check_count(body: Fields, model: str, issued: Mapping[str, set[str]]) -> Non
 def _check_common(body: Fields, model: str, issued: Mapping[str, set[str]]) -> None:
     _check_system(body.get("system"))
     _check_tools(body, model)
+    _check_format(body)
     _check_messages(body, model, issued)
     _check_turns(body["messages"], joins=_JOINS.search(model) is not None)
     used = {kind for message in body["messages"] for block in message["content"] for kind in block}
@@ -184,6 +187,14 @@ def _check_system(system: list[Fields] | None) -> None:
             )
 
 
+def _check_format(body: Fields) -> None:
+    """https://docs.aws.amazon.com/bedrock/latest/userguide/structured-output.html."""
+    form = (body.get("outputConfig") or {}).get("textFormat")
+    if form is not None:
+        schema = msgspec.json.decode(form["structure"]["jsonSchema"]["schema"])
+        check_held(schema, "output_config.format.schema")
+
+
 def _check_tools(body: Fields, model: str) -> None:
     config = body.get("toolConfig")
     if config is None:
@@ -202,6 +213,8 @@ def _check_tools(body: Fields, model: str) -> None:
         if "toolSpec" in tool:
             _check_spec(tool["toolSpec"], f"{path}.toolSpec")
             schema = tool["toolSpec"]["inputSchema"]["json"]
+            if tool["toolSpec"].get("strict"):
+                check_held(schema, f"tools.{index}.custom.input_schema")
             # Anthropic's own words come through.
             if is_claude(model) and (
                 said := root_problem(schema, f"tools.{index}.custom.input_schema")

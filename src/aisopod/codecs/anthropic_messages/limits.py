@@ -5,6 +5,7 @@ from functools import lru_cache
 from typing import Literal
 
 from aisopod.codecs.anthropic_messages.families import Family, family_of, lineage
+from aisopod.codecs.schema_problems import held_problem
 from aisopod.normalise.limits import Files, Limits, Words, reads_web
 from aisopod.normalise.target import Target
 from aisopod.types import DocumentPart, ImagePart
@@ -58,6 +59,8 @@ def _of(model: str) -> Limits:
         thinking="signed",
         redacted=True,
         lineage=lineage,
+        unheld=held_problem,
+        loose_schemas=False,
         schema="native" if family.structured else "tool",
         forced_tool=forced_tool(family),
     )

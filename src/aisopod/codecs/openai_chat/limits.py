@@ -9,7 +9,8 @@ from typing import Any, Literal
 
 from aisopod.codecs.openai_chat.families import Family, find_family
 from aisopod.codecs.openai_chat.quirks import Quirks
-from aisopod.normalise.limits import Files, Limits, Words, reads_none, reads_web
+from aisopod.codecs.schema_problems import strict_problem
+from aisopod.normalise.limits import Files, Limits, Words, holds_all, reads_none, reads_web
 from aisopod.normalise.target import Target
 
 __all__ = ["AUDIO", "cache_mark", "limits"]
@@ -57,6 +58,7 @@ def _of(quirks: Quirks, model: str) -> Limits:
         signed_fields=frozenset({"extra_content"}),
         lineage=_vendor,
         schema=_schema(quirks, family),
+        unheld=strict_problem if quirks.strict else holds_all,
         schema_description=True,
         forced_tool=quirks.forced_tool,
     )
