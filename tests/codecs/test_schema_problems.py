@@ -42,6 +42,10 @@ OPEN = {
         "properties.a may have any keys",
     ),
     "root": ({"type": "object"}, "its root may have any keys"),
+    "reference and choice": (
+        holding({"$ref": "#/$defs/A", "oneOf": [A, B]}, **{"$defs": {"A": A}}),
+        "properties.a combines several schemas",
+    ),
     "in a list": (holding({"type": "array", "items": {"type": "object"}}), "properties.a.items may have any keys"),
 }  # fmt: skip
 HELD = {

@@ -18,6 +18,7 @@ _NAMED = ("properties", "$defs", "definitions")
 _LISTS = ("anyOf", "oneOf", "allOf", "prefixItems")
 # One of these says what a value is.
 _SAYING = frozenset({"type", "enum", "const", "$ref", "properties", "anyOf", "oneOf", "allOf"})
+_CHOICES = frozenset({"$ref", "anyOf", "oneOf", "allOf"})
 # What OpenAI has no words for; a grammar's conditions can stand in a description.
 _CONDITIONS = ("not", "if", "then", "else", "dependentRequired", "dependentSchemas")
 
@@ -25,7 +26,7 @@ _CONDITIONS = ("not", "if", "then", "else", "dependentRequired", "dependentSchem
 def held_problem(schema: Schema) -> str | None:
     """Why Anthropic's and Bedrock's grammars cannot hold an answer to a schema; None where they can."""
     for path, inner in _within(schema, ""):
-        if problem := _open(inner):
+        if problem := _unsaid(inner):
             return _said(path, problem)
         parts = inner.get("allOf") or ()
         if any(isinstance(part, dict) and "$ref" in part for part in parts):
@@ -39,7 +40,7 @@ def held_problem(schema: Schema) -> str | None:
 def strict_problem(schema: Schema) -> str | None:
     """Why OpenAI cannot hold a model to a schema by `strict`; None where it can."""
     for path, inner in _within(schema, ""):
-        if problem := _open(inner):
+        if problem := _unsaid(inner):
             return _said(path, problem)
         if len(inner.get("allOf") or ()) > 1:
             return _said(path, "combines several schemas")
@@ -52,10 +53,12 @@ def _said(path: str, problem: str) -> str:
     return f"{path.removeprefix('.') or 'its root'} {problem}"
 
 
-def _open(schema: Schema) -> str | None:
-    """Why it says too little of a value: closed, it would be another schema."""
+def _unsaid(schema: Schema) -> str | None:
+    """Why it cannot be said by the words there are: closed, it would be another schema."""
     if _SAYING.isdisjoint(schema):
         return "may be anything"
+    if len(_CHOICES & schema.keys()) > 1:  # only one of them can be said beside others
+        return "combines several schemas"
     if not _is_object(schema):
         return None
     more = schema.get("additionalProperties", "properties" not in schema)
