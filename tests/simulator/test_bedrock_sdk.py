@@ -200,7 +200,11 @@ def test_images() -> None:
 
 
 def test_a_schema() -> None:
-    schema = {"type": "object", "properties": {"n": {"type": "integer"}}}
+    schema = {
+        "type": "object",
+        "properties": {"n": {"type": "integer"}},
+        "additionalProperties": False,
+    }
     structure = {"jsonSchema": {"schema": msgspec.json.encode(schema).decode(), "name": "n"}}
     with Simulator() as simulator:
         answer = client(simulator).converse(

@@ -210,7 +210,11 @@ SCHEMAS: st.SearchStrategy[dict[str, Any]] = st.sampled_from(
         {"type": "object", "properties": {"a": {"allOf": [{"type": "object", "properties": {
             "b": {"type": "string"}}}, {"properties": {"c": {"not": {"type": "null"}}}}]},
             "p": {"type": "object", "patternProperties": {"^x": {"type": "string"}}},
-            "$weird name": {"type": "string"}, "t": True}},
+            "q": {"type": "object", "properties": {"$weird name": {"type": "string"}}}, "t": True}},
+        {"oneOf": [{"type": "object", "properties": {"by": {"const": "id"}, "id": {"type": "integer"}},
+                    "required": ["by", "id"]}, {"$ref": "#/$defs/ByName"}],
+         "$defs": {"ByName": {"type": "object", "properties": {"by": {"const": "name"}}, "required": ["by"]}}},
+        {"$ref": "#/$defs/Node", "$defs": _TREE["$defs"]},
         {"type": "object", "properties": {"p": {"$ref": "#/definitions/P"}},
          "definitions": {"P": {"type": "object", "properties": {"n": {"type": "number"}}}}},
     ]

@@ -177,7 +177,19 @@ def ollama_problems(body: bytes, model: str) -> list[str]:
         function = {name: each for name, each in tool["function"].items() if name != "parameters"}
         if tool["function"].get("parameters", {}).get("type") != "object":
             found.append("tools: parameters are no object")
+        found += _dropped_by_ollama(tool["function"].get("parameters", {}))
         found += _typed(Tool, {**tool, "function": function})
+    return found
+
+
+def _dropped_by_ollama(schema: Body) -> list[str]:
+    """What `ToolProperty` has no field for is gone when the server has read it; `items` stays."""
+    kept = {"type", "items", "description", "enum", "properties", "required", "anyOf"}
+    found = [f"tools: the server drops {name}" for name in schema if name not in kept]
+    for inner in [*(schema.get("properties") or {}).values(), *(schema.get("anyOf") or ())]:
+        found += _dropped_by_ollama(inner)
+    if "$ref" in str(schema.get("items")):
+        found.append("tools: items refer to what is not there")
     return found
 
 

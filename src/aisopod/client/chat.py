@@ -84,7 +84,7 @@ class AsyncClient(Profiles, Models):
             timeouts: limits for this request.
             base_url: where the provider answers, for this request.
             **fields: fields of ChatCompletionRequest. `tools` also takes typed functions,
-                `response_format` a msgspec Struct, dataclass or pydantic model, `reasoning` an
+                `response_format` a type, such as a msgspec Struct, dataclass or pydantic model, `reasoning` an
                 effort or a number of tokens.
 
         Raises:

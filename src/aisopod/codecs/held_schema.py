@@ -1,7 +1,8 @@
 """JSON schemas that an answer or a call is held to, as the wires that do so take them.
 
 What they refuse of a schema the model can still read, so it goes into the description, as the
-vendor's own SDK puts it there.
+vendor's own SDK puts it there. What would mean something else so is not given to these
+(`schema_problems`).
 
 Sources: https://docs.anthropic.com/en/docs/build-with-claude/structured-outputs#json-schema-limitations,
 https://docs.aws.amazon.com/bedrock/latest/userguide/structured-output.html,
@@ -11,8 +12,6 @@ https://platform.openai.com/docs/guides/structured-outputs#supported-schemas
 from collections.abc import Callable
 from typing import Any
 
-from aisopod.errors import InvalidRequestError
-
 __all__ = ["Tell", "held_schema", "strict_schema"]
 
 Schema = dict[str, Any]
@@ -20,7 +19,7 @@ Tell = Callable[[str, str], None]
 """Called with the path of what had to be changed, and what became of it."""
 
 _DEFINITIONS = ("$defs", "definitions")
-_LISTS = ("anyOf", "allOf", "prefixItems")
+_LISTS = ("anyOf", "oneOf", "allOf", "prefixItems")
 _TAKEN = frozenset({"$ref", "type", "enum", "const", "title", "description", "required"})
 # Keywords of which only some values are taken.
 _SOME: dict[str, tuple[Any, ...]] = {
@@ -42,9 +41,6 @@ def held_schema(schema: Schema, path: str, tell: Tell) -> Schema:
         schema: what the user gave; it is not changed.
         path: where it stands.
         tell: told what had to be changed.
-
-    Raises:
-        InvalidRequestError: an object may have any keys, which no grammar there can say.
     """
     found: Schema = {}
     words: Schema = {}
@@ -58,7 +54,6 @@ def held_schema(schema: Schema, path: str, tell: Tell) -> Schema:
         elif name != "additionalProperties" and name not in _REMARKS:
             words[name] = value
     if _is_object(schema):
-        _check_closed(schema, path)
         found["additionalProperties"] = False
     if words:
         tell(path, f"{', '.join(words)} stands in the description")
@@ -70,10 +65,13 @@ def held_schema(schema: Schema, path: str, tell: Tell) -> Schema:
 def strict_schema(schema: Schema, path: str, tell: Tell) -> Schema:
     """A schema as OpenAI's `strict` takes it, as its SDK makes one: closed, every property required.
 
-    Args, and what is raised, as for `held_schema`.
+    Args as for `held_schema`.
     """
+    # What one of several must fit, one of them alone must: OpenAI has the former word only.
     found = {
-        name: _inside(strict_schema, name, value, f"{path}.{name}", tell)
+        "anyOf" if name == "oneOf" else name: _inside(
+            strict_schema, name, value, f"{path}.{name}", tell
+        )
         for name, value in _apart(schema).items()
         if not (name == "default" and value is None)
     }
@@ -81,9 +79,6 @@ def strict_schema(schema: Schema, path: str, tell: Tell) -> Schema:
         found |= found.pop("allOf")[0]
     if not _is_object(found):
         return found
-    if schema.get("additionalProperties") is True:
-        raise _open_object(path, value=True)
-    _check_closed(schema, path)
     properties = found.get("properties") or {}
     optional = [name for name in properties if name not in (found.get("required") or ())]
     if optional:
@@ -125,18 +120,3 @@ def _inside(
 
 def _is_object(schema: Schema) -> bool:
     return schema.get("type") == "object" or "properties" in schema
-
-
-def _check_closed(schema: Schema, path: str) -> None:
-    more = schema.get("additionalProperties")
-    if isinstance(more, dict):
-        raise _open_object(path, value=more)
-
-
-def _open_object(path: str, *, value: object) -> InvalidRequestError:
-    return InvalidRequestError(
-        "an object that may have any keys cannot be held to",
-        field=f"{path}.additionalProperties",
-        value=value,
-        remedy="Name the properties, use a list of keys and values, or do without strict",
-    )

@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
 from aisopod.types import DocumentPart, ImagePart, MediaPart
 
-__all__ = ["Files", "Limits", "Words", "is_web_address", "reads_none", "reads_web"]
+__all__ = ["Files", "Limits", "Words", "holds_all", "is_web_address", "reads_none", "reads_web"]
 
 Media = type[ImagePart] | type[DocumentPart] | type[MediaPart]
 
@@ -79,12 +79,18 @@ def _same(model: str) -> str:
     return model
 
 
+def holds_all(schema: dict[str, Any]) -> str | None:  # noqa: ARG001 - whatever it says
+    """A wire that finds fault with no schema."""
+    return None
+
+
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """What a wire takes, with one model on one host. The defaults take everything.
 
     Attributes:
         tool_ids: what ids of calls may be; None takes any.
         tool_names: what names of tools may be; None takes any.
+        property_keys: what names of a tool's properties may be; None takes any.
         results_required: whether it refuses a call without a result.
         result_errors: whether a result has a field that says that the call failed.
         result_media: what a result may hold beside text.
@@ -108,6 +114,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
         lineage: the family of a model: signed thinking is good for that alone.
         schema: how the answer is held to a schema: `native`; natively but only `apart` from tools;
             by the call of a `tool`; or not at all (`none`).
+        unheld: why nothing can be held to a schema; None where it can be.
+        loose_schemas: whether such a schema may go along, only without `strict`.
         schema_description: whether a description of that schema has a field of its own.
         forced_tool: when a tool may be forced: `always`, while the model is `resting` from
             thinking, or `never`.
@@ -122,6 +130,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
     tool_ids: Words | None = None
     tool_names: Words | None = None
+    property_keys: re.Pattern[str] | None = None
     results_required: bool = False
     result_errors: bool = True
     result_media: frozenset[Media] = frozenset({ImagePart, DocumentPart, MediaPart})
@@ -142,6 +151,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     signed_fields: frozenset[str] = frozenset()
     lineage: Callable[[str], str] = _same
     schema: Literal["native", "apart", "tool", "none"] = "native"
+    unheld: Callable[[dict[str, Any]], str | None] = holds_all
+    loose_schemas: bool = True
     schema_description: bool = False
     forced_tool: Literal["always", "resting", "never"] = "always"
     strict_tools: bool = True

@@ -65,6 +65,16 @@ class Notes:
         """A schema had to be changed."""
         self.warn("schema", what, field=path)
 
+    def lost_keywords(self, lost: list[tuple[str, str]]) -> None:
+        """Keywords of a schema that the wire has not, with their places: each is told once."""
+        places: dict[str, list[str]] = {}
+        for place, keyword in lost:
+            places.setdefault(keyword, []).append(place)
+        for keyword, found in places.items():
+            more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+            said = f"left out {keyword} of {found[0]}{more}: the wire does not take it"
+            self.warn("schema", said, field=found[0])
+
     def warn(
         self,
         rule: str,

@@ -22,6 +22,7 @@ from aisopod.normalise.shape import (
     tell_refusals,
 )
 from aisopod.normalise.structured import fit_schema
+from aisopod.normalise.tool_schemas import fit_parameters
 from aisopod.normalise.words import check_names, fit_tool_ids, fitted_names, rename_tools
 from aisopod.types import ChatCompletionRequest, OpaqueTool, Tool, ToolChoice
 
@@ -62,6 +63,7 @@ def prepare(request: ChatCompletionRequest, limits: Limits, notes: Notes) -> Pre
     tell_hints(request, limits, notes)
     turns = [Placed(index, message) for index, message in enumerate(request.messages)]
     request, turns, answer = fit_schema(request, turns, limits, notes)
+    request = fit_parameters(request, answer.tool if answer else None, limits, notes)
     for step in STEPS:
         turns = step(turns, limits, notes)
     check_some_turn(turns, limits)

@@ -37,7 +37,7 @@ WRAPPED = "answer"
 """The one property of the object around an answer that is none itself."""
 ANSWER_CALL = "answer_that_does_not_fit"
 """The id of a call that stands for an answer that came so and is asked for again."""
-# Every wire takes these in a tool's name.
+# Every wire takes these in the name of a tool or a schema.
 _ILLEGAL = re.compile(r"[^a-zA-Z0-9_-]")
 _LONGEST_NAME = 64
 _PURPOSE = "Gives the final answer to the user."
@@ -67,15 +67,23 @@ def fit_schema(
         )  # fmt: skip
     schema = wish.schema if form is None or not form.wrapped else wrapped(wish.schema)
     if form is None or form.tool is None:
+        wish = _unstrict(wish, limits, notes)
+        name = schema_name(wish)
         if wish.description and not limits.schema_description:
             schema = {"description": wish.description, **schema}
-        if schema is wish.schema:
+        if schema is wish.schema and name == wish.name and wish is request.response_format:
             return request, turns, form
-        wish = msgspec.structs.replace(wish, schema=schema)
+        wish = msgspec.structs.replace(wish, schema=schema, name=name)
         return msgspec.structs.replace(request, response_format=wish), turns, form
     tool = Tool(name=form.tool, description=wish.description or _PURPOSE, parameters=schema)
-    notes.warn("schema_by_tool", f"the answer is asked for as a call of the tool {form.tool}: the "
-               "model takes no schema for its text", field="response_format")  # fmt: skip
+    why = limits.unheld(wish.schema) if limits.schema == "native" else None
+    why = (
+        f"its text cannot be held to the schema: {why}"
+        if why
+        else "the model takes no schema for its text"
+    )
+    notes.warn("schema_by_tool", f"the answer is asked for as a call of the tool {form.tool}: {why}",
+               field="response_format")  # fmt: skip
     choice = _choice(request, form.tool)
     if not _may_force(request, limits) and choice != request.tool_choice:
         choice = None if request.tool_choice == "none" else request.tool_choice
@@ -95,14 +103,19 @@ def answer_form(request: ChatCompletionRequest, limits: Limits) -> AnswerForm | 
     if not isinstance(wish, JsonSchema):
         return None
     is_wrapped = not is_object(wish.schema)
-    if _is_by_tool(request, limits):
+    if _is_by_tool(request, wish, limits):
         return AnswerForm(tool=answer_tool(request, wish), wrapped=is_wrapped)
     return AnswerForm(wrapped=True) if is_wrapped else None
 
 
+def schema_name(wish: JsonSchema) -> str:
+    """The schema's name as every wire takes it: a generic type's, or a title, may be `Page[Item]`."""
+    return _ILLEGAL.sub("_", wish.name)[:_LONGEST_NAME] or "answer"
+
+
 def answer_tool(request: ChatCompletionRequest, wish: JsonSchema) -> str:
-    """The name of the tool for the answer: the schema's, as every wire takes it, and no other's."""
-    name = _ILLEGAL.sub("_", wish.name)[:_LONGEST_NAME]
+    """The name of the tool for the answer: the schema's, and no other's."""
+    name = schema_name(wish)
     if not name[:1].isalpha():  # Google wants a letter first
         name = f"answer_{name}"[:_LONGEST_NAME]
     taken = {tool.name for tool in request.tools if isinstance(tool, Tool)}
@@ -112,13 +125,25 @@ def answer_tool(request: ChatCompletionRequest, wish: JsonSchema) -> str:
     return next(each for each in made if each not in taken)
 
 
-def _is_by_tool(request: ChatCompletionRequest, limits: Limits) -> bool:
+def _is_by_tool(request: ChatCompletionRequest, wish: JsonSchema, limits: Limits) -> bool:
+    if limits.schema == "native" and not limits.loose_schemas:
+        return limits.unheld(wish.schema) is not None
     if limits.schema != "apart":
         return limits.schema == "tool"
     if not request.tools or request.tool_choice == "none":
         return False
     # Who takes no schema beside tools takes no functions beside the service's own either.
     return not any(isinstance(tool, OpaqueTool) for tool in request.tools)
+
+
+def _unstrict(wish: JsonSchema, limits: Limits, notes: Notes) -> JsonSchema:
+    """The wish without `strict` where nothing can be held to its schema."""
+    why = limits.unheld(wish.schema) if wish.strict else None
+    if why is None:
+        return wish
+    notes.warn("schema", f"strict was left out: no answer can be held to the schema: {why}",
+               field="response_format.strict", action="left_out")  # fmt: skip
+    return msgspec.structs.replace(wish, strict=None)
 
 
 def _may_force(request: ChatCompletionRequest, limits: Limits) -> bool:

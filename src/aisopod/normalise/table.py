@@ -55,7 +55,10 @@ TABLE: tuple[Described, ...] = (
               "left out; what it signed stays", _GEMINI),
     Described("foreign_fields", "all", "what another provider attached to a call", "left out", _GEMINI),
     Described("repaired_arguments", "all", "arguments that are no JSON, and `repair_json = true`",
-              "closed where they were cut", _OPENAI),
+              "closed where they were cut, what stands around the first object left out, line ends in texts escaped",
+              _OPENAI),
+    Described("unrepaired_arguments", "all", "the same, where that would be a guess or lose members",
+              "they stay the text that they are", _OPENAI),
     Described("", "OpenAI, Ollama, Writer on Bedrock", "a result that says that the call failed",
               "its text begins with `Error: `", _OPENAI),
     Described("refusal_as_text", "all but OpenAI", "a refusal beside other content",
@@ -68,7 +71,8 @@ TABLE: tuple[Described, ...] = (
               "left out, told once", _CACHING),
     Described("image_detail", "all but OpenAI and Gemini", "an image's `detail`", "left out, told once", _OPENAI),
     Described("document_name", "Gemini", "a document's name", "left out", _GEMINI_FILES),
-    Described("strict_tools", "Ollama", "`strict` on a tool", "left out", _OLLAMA),
+    Described("strict_tools", "Ollama; Anthropic, Bedrock, OpenAI where the schema cannot be held to",
+              "`strict` on a tool", "left out", _OLLAMA),
     Described("reasoning_display", "Ollama, Bedrock but Claude", "`reasoning.display`", "left out", _OLLAMA),
     Described("", "Anthropic, Gemini, Ollama", "the description of a schema for the answer",
               "put into the schema", _ANTHROPIC),
@@ -101,11 +105,23 @@ TABLE: tuple[Described, ...] = (
     Described("schema", "Anthropic and Bedrock where an answer or a strict tool's call is held to it; `strict` on "
               "OpenAI; Gemini", "what the wire refuses of a schema",
               "objects are closed in silence; the rest goes into the description (Anthropic, Bedrock), optional "
-              "properties become required (OpenAI), or it is left out (Gemini)",
+              "properties become required (OpenAI), or it is left out (Gemini). OpenAI gets open objects, `not`, "
+              "several schemas in `allOf` without `strict`",
               "https://platform.claude.com/docs/en/build-with-claude/structured-outputs#json-schema-limitations"),
+    Described("schema", "all", "a choice at the root of a tool's parameters",
+              "one object with the properties of every branch, and required what all require; which belong "
+              "together stands in the description", "https://github.com/anthropics/claude-code/issues/5319"),
+    Described("", "all", "a reference or `allOf` at that root, or a root that says no type",
+              "one object", "https://github.com/langchain-ai/langchainjs/issues/9804"),
+    Described("", "Anthropic, Claude on Bedrock", "a property's name at that root that is not `[a-zA-Z0-9_.-]{1,64}`",
+              "refused, with the name", "https://github.com/beautyfree/appstore-connect-mcp/issues/2"),
+    Described("schema", "Ollama", "references in a tool's parameters, and keywords that the server drops",
+              "what is referred to stands in its place; the keywords are left out",
+              "https://github.com/ollama/ollama/blob/main/api/types.go"),
     Described("schema_by_tool",
               "Claude before 4.5 (Opus 4.1), Nova, Llama and others on Bedrock, Gemini before 3 beside tools, "
-              "GPT before 4o, DeepSeek",
+              "GPT before 4o, DeepSeek; every Claude where the schema cannot be held to: objects with any "
+              "keys, recursion, `allOf` of references or several objects",
               "a schema for the answer", "sent as a tool that must be called; its arguments are the answer's text",
               "https://docs.anthropic.com/en/docs/agents-and-tools/tool-use/implement-tool-use#json-mode"),
     Described("schema_unforced", "Claude that thinks by a budget, Llama and others on Bedrock",
@@ -114,4 +130,6 @@ TABLE: tuple[Described, ...] = (
     Described("", "all", "a schema for the answer whose root is no object",
               "sent as the one property of an object, and taken out of it again",
               "https://platform.openai.com/docs/guides/structured-outputs"),
+    Described("", "OpenAI, Bedrock", "a schema's name that the wire does not take, such as `Page[Item]`",
+              "each letter that is not taken becomes `_`", _OPENAI),
 )  # fmt: skip

@@ -20,7 +20,8 @@ class NormaliseConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         late_system: a system message in mid-conversation, where the wire knows only a system
             prompt: moved to the `top`, or sent as marked text of the `user` in its place, which
             keeps the provider's prompt cache warm but gives it less weight.
-        repair_json: repair arguments of calls that are no valid JSON; else they stay text.
+        repair_json: repair arguments of calls that are no valid JSON, where nothing is lost by it;
+            else they stay text.
         documents: a document that the wire or the model has no place for: refused, or sent as the
             text that is in it.
     """

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from aisopod.simulator.anthropic_schemas import check_schemas
 from aisopod.simulator.wire import Call, Fields, Refusal
 
 __all__ = [
@@ -38,11 +39,6 @@ _NO_PREFILL = re.compile(r"claude-((opus|sonnet)-4-[6-9]|(fable|mythos|opus|sonn
 
 _ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")
-# What no grammar holds an answer to.
-_UNHELD = frozenset({
-    "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minLength",
-    "maxLength", "maxItems", "uniqueItems", "minProperties", "maxProperties",
-})  # fmt: skip
 _THOUGHT = frozenset({"thinking", "redacted_thinking"})
 
 
@@ -64,7 +60,7 @@ def check(call: Call, issued: Mapping[str, set[str]]) -> None:
         _check_gone(body)
     check_settings(body)
     _check_tools(body)
-    _check_schemas(body)
+    check_schemas(body)
     _check_turns(body, issued)
 
 
@@ -163,35 +159,6 @@ def _check_thinking(body: Fields) -> None:
             raise _bad("`max_tokens` must be greater than `thinking.budget_tokens`.")
         if body.get("temperature") not in {None, 1} or "top_k" in body:
             raise _bad("`temperature` may only be set to 1 when thinking is enabled.")
-
-
-def _check_schemas(body: Fields) -> None:
-    form = (body.get("output_config") or {}).get("format") or {}
-    if "schema" in form:
-        _check_schema(form["schema"], "output_config.format.schema")
-    for index, tool in enumerate(body.get("tools") or []):
-        if tool.get("strict"):
-            _check_schema(tool["input_schema"], f"tools.{index}.custom.input_schema")
-
-
-def _check_schema(schema: Any, path: str) -> None:  # noqa: ANN401 - any JSON value
-    """https://platform.claude.com/docs/en/build-with-claude/structured-outputs#json-schema-limitations."""
-    if isinstance(schema, list):
-        for each in schema:
-            _check_schema(each, path)
-    if not isinstance(schema, dict):
-        return
-    kind = schema.get("type")
-    if kind == "object" and schema.get("additionalProperties") is not False:
-        raise _bad(f"{path}: For 'object' type, 'additionalProperties' must be explicitly set to "
-                   "false")  # fmt: skip
-    unheld = sorted(_UNHELD & schema.keys())
-    if unheld:
-        raise _bad(f"{path}: For '{kind}' type, properties {', '.join(unheld)} are not supported")
-    for name in ("properties", "$defs", "definitions"):
-        _check_schema(list((schema.get(name) or {}).values()), path)
-    for name in ("items", "anyOf", "allOf"):
-        _check_schema(schema.get(name), path)
 
 
 def _check_tools(body: Fields) -> None:

@@ -9,7 +9,10 @@ import re
 from collections.abc import Mapping
 from itertools import pairwise
 
+import msgspec
+
 from aisopod.simulator.anthropic_rules import check_begun, check_settings, signature_of
+from aisopod.simulator.anthropic_schemas import check_held, root_problem
 from aisopod.simulator.bedrock_blocks import check_block, is_hosted, sources
 from aisopod.simulator.bedrock_shape import bad, check_members, one_key
 from aisopod.simulator.wire import Fields
@@ -109,7 +112,8 @@ def check_count(body: Fields, model: str, issued: Mapping[str, set[str]]) -> Non
 
 def _check_common(body: Fields, model: str, issued: Mapping[str, set[str]]) -> None:
     _check_system(body.get("system"))
-    _check_tools(body)
+    _check_tools(body, model)
+    _check_format(body)
     _check_messages(body, model, issued)
     _check_turns(body["messages"], joins=_JOINS.search(model) is not None)
     used = {kind for message in body["messages"] for block in message["content"] for kind in block}
@@ -183,7 +187,15 @@ def _check_system(system: list[Fields] | None) -> None:
             )
 
 
-def _check_tools(body: Fields) -> None:
+def _check_format(body: Fields) -> None:
+    """https://docs.aws.amazon.com/bedrock/latest/userguide/structured-output.html."""
+    form = (body.get("outputConfig") or {}).get("textFormat")
+    if form is not None:
+        schema = msgspec.json.decode(form["structure"]["jsonSchema"]["schema"])
+        check_held(schema, "output_config.format.schema")
+
+
+def _check_tools(body: Fields, model: str) -> None:
     config = body.get("toolConfig")
     if config is None:
         return
@@ -200,6 +212,14 @@ def _check_tools(body: Fields) -> None:
         one_key(tool, _TOOL, path, "Tool")
         if "toolSpec" in tool:
             _check_spec(tool["toolSpec"], f"{path}.toolSpec")
+            schema = tool["toolSpec"]["inputSchema"]["json"]
+            if tool["toolSpec"].get("strict"):
+                check_held(schema, f"tools.{index}.custom.input_schema")
+            # Anthropic's own words come through.
+            if is_claude(model) and (
+                said := root_problem(schema, f"tools.{index}.custom.input_schema")
+            ):
+                raise bad(said)
             names.append(tool["toolSpec"]["name"])
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise bad(f"The tool name {twice} is already defined in the toolConfig object.")

@@ -5,6 +5,7 @@ Rules by model follow the vendor's model pages; a model of another name is free 
 
 import re
 
+from aisopod.simulator.openai_schemas import check_function, check_strict
 from aisopod.simulator.wire import Fields, Refusal, words
 
 __all__ = ["check"]
@@ -80,7 +81,10 @@ def _check_tools(body: Fields) -> None:
             "tools",
             "empty_array",
         )
-    names = [tool["function"]["name"] for tool in tools if tool["type"] == "function"]
+    functions = [tool["function"] for tool in tools if tool["type"] == "function"]
+    for index, function in enumerate(functions):
+        check_function(function, index)
+    names = [function["name"] for function in functions]
     for index, name in enumerate(names):
         if not _TOOL_NAME.fullmatch(name):
             raise _bad(
@@ -113,25 +117,9 @@ def _check_format(body: Fields) -> None:
                 "missing_required_parameter",
             )
         if form.get("strict"):
-            _check_strict(form["name"], form.get("schema") or {})
-
-
-def _check_strict(name: str, schema: Fields) -> None:
-    """The two rules of strict schemas that are most often broken, at the top level."""
-    said = f"Invalid schema for response_format '{name}': In context=(), "
-    if schema.get("additionalProperties") is not False:
-        raise _bad(
-            f"{said}'additionalProperties' is required to be supplied and to be false.",
-            "response_format",
-            "invalid_json_schema",
-        )
-    if missing := set(schema.get("properties", {})) - set(schema.get("required", ())):
-        raise _bad(
-            f"{said}'required' is required to be supplied and to be an array including every key "
-            f"in properties. Missing '{min(missing)}'.",
-            "response_format",
-            "invalid_json_schema",
-        )
+            check_strict(
+                form.get("schema") or {}, f"response_format '{form['name']}'", "response_format"
+            )
 
 
 def _says_json(messages: list[Fields]) -> bool:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-__all__ = ["plausible"]
+__all__ = ["plausible", "pointed"]
 
 _DEEPEST = 12
 _FORMATS = {
@@ -57,7 +57,7 @@ def _resolved(schema: Schema, root: Schema, depth: int) -> Schema:
     """The schema without references and choices. A chain that never ends is cut."""
     for _ in range(_DEEPEST):
         if "$ref" in schema:
-            schema = {**_pointed(schema["$ref"], root), **_without(schema, "$ref")}
+            schema = {**pointed(schema["$ref"], root), **_without(schema, "$ref")}
         elif schema.get("allOf"):
             schema = _merged(schema, root)
         elif choices := schema.get("anyOf") or schema.get("oneOf"):
@@ -70,7 +70,8 @@ def _resolved(schema: Schema, root: Schema, depth: int) -> Schema:
     return schema
 
 
-def _pointed(reference: str, root: Schema) -> Schema:
+def pointed(reference: str, root: Schema) -> Schema:
+    """The schema that a reference points to; an empty one where there is none."""
     found: Any = root
     for name in reference.removeprefix("#").split("/"):
         if name:
@@ -81,7 +82,7 @@ def _pointed(reference: str, root: Schema) -> Schema:
 def _merged(schema: Schema, root: Schema) -> Schema:
     merged = _without(schema, "allOf")
     for one in schema["allOf"]:
-        part = _pointed(one["$ref"], root) if "$ref" in one else one
+        part = pointed(one["$ref"], root) if "$ref" in one else one
         properties = {**merged.get("properties", {}), **part.get("properties", {})}
         merged = {**merged, **part}
         if properties:

@@ -6,7 +6,7 @@ from typing import Any, Literal, Self
 import msgspec
 
 from aisopod.types.content import CacheControl
-from aisopod.types.schema import object_schema, signature_schema
+from aisopod.types.schema import object_schema
 
 __all__ = ["OpaqueTool", "Tool", "ToolChoice", "ToolChoiceMode"]
 
@@ -48,17 +48,12 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True, tag="function"):
         `Annotated[..., msgspec.Meta(description=...)]`) describes the parameters.
 
         Raises:
-            InvalidRequestError: a parameter has no annotation, or one without a JSON schema.
+            InvalidRequestError: a parameter has no annotation, or one without a JSON schema, or stands
+            for any number of arguments.
         """
-        description, parameters = signature_schema(function)
-        return cls(
-            **{
-                "name": function.__name__,
-                "description": description,
-                "parameters": parameters,
-                **fields,
-            }
-        )
+        from aisopod.types.signature import described
+
+        return cls(**{**described(function)._asdict(), **fields})
 
 
 class OpaqueTool(msgspec.Struct, frozen=True, kw_only=True, tag="opaque"):

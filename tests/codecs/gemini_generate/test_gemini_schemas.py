@@ -108,3 +108,44 @@ def test_a_deep_schema_ends() -> None:
         deep = {"type": "object", "properties": {"a": deep}}
     assert reduce(deep, plain=True)[0] == deep
     assert reduce(deep, plain=False)[0] == deep
+
+
+def test_what_an_older_model_s_object_may_hold_more_is_told() -> None:
+    inner = {"type": "object", "properties": {"a": {"type": "string"}}}
+    schema = {
+        "type": "object",
+        "additionalProperties": {"$ref": "#/$defs/A"},
+        "$defs": {"A": inner},
+    }
+    assert reduce(schema, plain=False) == ({"type": "object"}, [("s", "additionalProperties")])
+    for remark in (True, False):
+        closed = {**inner, "additionalProperties": remark}
+        assert reduce(closed, plain=False) == (inner, [])
+
+
+def test_references_lead_anywhere_in_the_schema() -> None:
+    schema = {
+        "type": "object",
+        "properties": {
+            "a": {"type": "string"},
+            "b": {"$ref": "#/properties/a", "description": "as a"},
+            "c": {"type": "array", "items": {"$ref": "#/$defs/outer/properties/x~1y"}},
+            "d": {"allOf": [{"$ref": "#/properties/a"}, {"maxLength": 3}]},
+        },
+        "$defs": {"outer": {"properties": {"x/y": {"type": "integer"}}}},
+    }
+    wanted = {
+        "a": {"type": "string"},
+        "b": {"type": "string", "description": "as a"},
+        "c": {"type": "array", "items": {"type": "integer"}},
+        "d": {"type": "string", "maxLength": 3},
+    }
+    assert reduce(schema, plain=False) == ({"type": "object", "properties": wanted}, [])
+
+
+def test_references_that_lead_nowhere_are_told() -> None:
+    for reference in ("#/$defs/a", "#/properties/a/x", "https://example.com/a", "#a"):
+        schema = {"type": "object", "properties": {"a": {"type": "string"}, "b": {"$ref": reference}},
+                  "$defs": {"x": {"a": {}}}}  # fmt: skip
+        wanted = {"type": "object", "properties": {"a": {"type": "string"}}}
+        assert reduce(schema, plain=False) == (wanted, [("s.properties.b", "$ref")])

@@ -268,14 +268,21 @@ def _loosened(*path: str, **changes: Any) -> dict[str, Any]:
         ),
     ],
 )
-def test_strict_names_the_object_that_cannot_be_closed(schema: dict[str, Any], path: str) -> None:
-    with pytest.raises(InvalidRequestError) as caught:
-        encoded(tools=[Tool(name="f", parameters=schema, strict=True)])
-    assert caught.value.field == f"tools[0].parameters{path}.additionalProperties"
-    with pytest.raises(InvalidRequestError) as caught:
-        encoded(response_format=JsonSchema(schema=schema, strict=True))
-    assert caught.value.field == f"response_format.schema{path}.additionalProperties"
-    assert "strict" not in body(tools=[Tool(name="f", parameters=schema)])["tools"][0]["function"]
+def test_what_cannot_be_closed_goes_without_strict(schema: dict[str, Any], path: str) -> None:
+    tool = Tool(name="f", parameters=schema, strict=True)
+    assert body(tools=[tool]) == body(tools=[msgspec.structs.replace(tool, strict=None)])
+    [told] = encoded(tools=[tool]).warnings
+    assert (told.rule, told.field, told.action) == (
+        "strict_tools",
+        "tools[0].parameters",
+        "left_out",
+    )
+    assert f"{path.removeprefix('.') or 'its root'} may have any keys" in told.message
+    wish = JsonSchema(schema=schema, strict=True)
+    sent = body(response_format=wish)["response_format"]["json_schema"]
+    assert sent == {"name": "answer", "schema": schema}
+    [told] = encoded(response_format=wish).warnings
+    assert (told.rule, told.field) == ("schema", "response_format.strict")
 
 
 def test_what_strict_asks_for_is_done() -> None:

@@ -96,7 +96,7 @@ def _tools(body: Body, request: ChatCompletionRequest, family: Family, notes: No
 def _tool(tool: Tool | OpaqueTool, path: str, notes: Notes) -> Body:
     if isinstance(tool, OpaqueTool):
         return notes.own_tool(tool, path)
-    parameters = {"type": "object", **tool.parameters}
+    parameters = tool.parameters
     if tool.strict:
         parameters = held_schema(parameters, f"{path}.parameters", notes.schema)
     entry: Body = {"name": tool.name, "input_schema": parameters}

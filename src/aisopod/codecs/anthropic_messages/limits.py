@@ -5,17 +5,21 @@ from functools import lru_cache
 from typing import Literal
 
 from aisopod.codecs.anthropic_messages.families import Family, family_of, lineage
+from aisopod.codecs.schema_problems import held_problem
 from aisopod.normalise.limits import Files, Limits, Words, reads_web
 from aisopod.normalise.target import Target
 from aisopod.types import DocumentPart, ImagePart
 
-__all__ = ["IMAGES", "forced_tool", "limits"]
+__all__ = ["IMAGES", "PROPERTY_KEYS", "forced_tool", "limits"]
 
 IMAGES = ("image/jpeg", "image/png", "image/gif", "image/webp")
 
 _IDS = Words(re.compile(r"[a-zA-Z0-9_-]{1,64}"), 64)
 # Newer models take 128 characters, all of them 64.
 _NAMES = Words(re.compile(r"[a-zA-Z0-9_-]{1,128}"), 64)
+# "Property keys should match pattern '^[a-zA-Z0-9_.-]{1,64}$'", at the root of a tool's parameters:
+# https://github.com/beautyfree/appstore-connect-mcp/issues/2
+PROPERTY_KEYS = re.compile(r"[a-zA-Z0-9_.-]{1,64}")
 
 # Refusals of larger ones: `image exceeds 10 MB maximum`, counted in base64, and `image dimensions
 # exceed max allowed size: 8000 pixels`, or 2000 in requests of more than 20 images.
@@ -34,6 +38,7 @@ def _of(model: str) -> Limits:
     return Limits(
         tool_ids=_IDS,
         tool_names=_NAMES,
+        property_keys=PROPERTY_KEYS,
         results_required=True,
         result_media=frozenset({ImagePart, DocumentPart}),
         assistant_media=frozenset(),
@@ -54,6 +59,8 @@ def _of(model: str) -> Limits:
         thinking="signed",
         redacted=True,
         lineage=lineage,
+        unheld=held_problem,
+        loose_schemas=False,
         schema="native" if family.structured else "tool",
         forced_tool=forced_tool(family),
     )

@@ -226,8 +226,7 @@ def _used(turns: list[Body]) -> dict[str, bool]:
 def _tool(tool: Tool | OpaqueTool, path: str, family: Family, notes: Notes) -> list[Body]:
     if isinstance(tool, OpaqueTool):
         return [notes.own_tool(tool, path)]
-    schema = {"type": "object", **tool.parameters}
-    schema.pop("$schema", None)
+    schema = {name: each for name, each in tool.parameters.items() if name != "$schema"}
     if tool.strict:
         schema = held_schema(schema, f"{path}.parameters", notes.schema)
     entry: Body = {"name": tool.name, "inputSchema": {"json": schema}}

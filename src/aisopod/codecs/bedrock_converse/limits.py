@@ -11,6 +11,7 @@ from aisopod.codecs.anthropic_messages import families as anthropic
 from aisopod.codecs.anthropic_messages import limits as anthropic_limits
 from aisopod.codecs.bedrock_converse.families import Family, bare_name, family_of
 from aisopod.codecs.bedrock_converse.parts import DOCUMENTS, IMAGES, SOUNDS, VIDEOS
+from aisopod.codecs.schema_problems import held_problem
 from aisopod.normalise.limits import Files, Limits, Words
 from aisopod.normalise.target import Target
 from aisopod.types import DocumentPart, ImagePart, MediaPart
@@ -38,6 +39,7 @@ def _of(model: str) -> Limits:
     return Limits(
         tool_ids=Words(family.tool_id, family.tool_id_length),
         tool_names=_NAMES,
+        property_keys=anthropic_limits.PROPERTY_KEYS if family.claude else None,
         results_required=True,
         result_errors=family.result_status,
         result_media=frozenset({ImagePart, DocumentPart, MediaPart}),
@@ -60,6 +62,8 @@ def _of(model: str) -> Limits:
         redacted=True,
         lineage=_lineage,
         schema=_schema(family),
+        unheld=held_problem,
+        loose_schemas=False,
         schema_description=True,
         reasoning_display=family.claude is not None,
         forced_tool=_forced_tool(family),

@@ -117,20 +117,17 @@ def _format(config: Body, request: ChatCompletionRequest, family: Family, notes:
 
 def _schema(schema: Body, path: str, family: Family, notes: Notes) -> tuple[str, Body]:
     """The name of the field for a schema, and the schema as it takes it."""
-    lost: dict[str, list[str]] = {}
+    lost: list[tuple[str, str]] = []
 
     def told(where: str, keyword: str) -> None:
-        lost.setdefault(keyword, []).append(where)
+        lost.append((where, keyword))
 
     if family.plain_schemas:
         found = "parametersJsonSchema", plain_schema(schema, path, told)
     else:
         found = "parameters", openapi_schema(schema, path, told)
         check_openapi(found[1], path)
-    for keyword, places in lost.items():
-        more = f" and {len(places) - 1} more" if len(places) > 1 else ""
-        notes.warn("schema", f"left out {keyword} of {places[0]}{more}: the wire does not take it",
-                   field=places[0])  # fmt: skip
+    notes.lost_keywords(lost)
     return found
 
 
@@ -242,8 +239,7 @@ def _function(tool: Tool, path: str, family: Family, notes: Notes) -> Body:
     entry: Body = {"name": tool.name, "description": tool.description}
     # An object without properties is refused: what takes nothing has no parameters.
     if tool.parameters.get("properties") or set(tool.parameters) - {"type", "properties"}:
-        schema = {"type": "object", **tool.parameters}
-        name, reduced = _schema(schema, f"{path}.parameters", family, notes)
+        name, reduced = _schema(tool.parameters, f"{path}.parameters", family, notes)
         if reduced.get("properties") or name != "parameters":
             entry[name] = reduced
     return entry

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from aisopod.errors import InvalidRequestError
+from aisopod.normalise.references import pointed
 
 __all__ = ["check_openapi", "openapi_schema", "plain_schema"]
 
@@ -47,7 +48,7 @@ def plain_schema(schema: Schema, path: str, lost: Lost) -> Schema:
     definitions = schema.get("definitions")
     if isinstance(definitions, dict) and "$defs" not in schema:
         schema = {**_renamed(schema), "$defs": _renamed(definitions)}
-    found: Schema = _Reduction(_PLAIN, lost, {}).reduced(schema, path, 0)
+    found: Schema = _Reduction(_PLAIN, lost, schema).reduced(schema, path, 0)
     return found
 
 
@@ -57,10 +58,7 @@ def openapi_schema(schema: Schema, path: str, lost: Lost) -> Schema:
     Args and what is lost as for `plain_schema`; what a schema holds of itself is left out, with
     whatever is nothing without it: an object without properties is refused.
     """
-    definitions = {
-        **(schema.get("definitions") or {}), **(schema.get("$defs") or {}), "#": schema
-    }  # fmt: skip
-    found: Schema | None = _Reduction(_OPENAPI, lost, definitions).reduced(schema, path, 0)
+    found: Schema | None = _Reduction(_OPENAPI, lost, schema).reduced(schema, path, 0)
     return {"type": "object"} if found is None else found
 
 
@@ -97,10 +95,10 @@ def _check_openapi(schema: Schema, path: str) -> None:
 class _Reduction:
     """One schema on its way to a set of keywords."""
 
-    def __init__(self, keywords: frozenset[str], lost: Lost, definitions: Schema) -> None:
+    def __init__(self, keywords: frozenset[str], lost: Lost, root: Schema) -> None:
         self._keywords = keywords
         self._lost = lost
-        self._definitions = definitions
+        self._root = root
         self._open: list[str] = []
 
     def reduced(self, schema: Any, path: str, depth: int) -> Any:  # noqa: ANN401 - schemas may be booleans
@@ -120,7 +118,10 @@ class _Reduction:
         kept: Schema = {}
         for name, value in schema.items():
             if name not in self._keywords:
-                if name not in _REMARKS:
+                # Whether there may be more properties is a remark; what they hold is none.
+                if name not in _REMARKS or (
+                    name == "additionalProperties" and isinstance(value, dict)
+                ):
                     self._lost(path, name)
                 continue
             kept[name] = self._value(name, value, f"{path}.{name}", depth + 1)
@@ -156,24 +157,30 @@ class _Reduction:
                 self._lost(path, "allOf")
                 continue
             target = self._target(part) if self._keywords is _OPENAPI else part
+            if target is None:
+                self._lost(path, "$ref")
+                continue
             whole = _joined(whole, self._merged(target, path))
         return whole
 
-    def _target(self, schema: Schema) -> Schema:
-        name = str(schema.get("$ref", "")).rsplit("/", 1)[-1]
-        found = self._definitions.get(name)
+    def _target(self, schema: Schema) -> Schema | None:
+        """A schema with what it refers to; None where that is not in it."""
+        if "$ref" not in schema:
+            return schema
+        found = pointed(schema["$ref"], self._root)
         rest = {key: value for key, value in schema.items() if key != "$ref"}
-        return {**found, **rest} if isinstance(found, dict) else rest
+        return None if found is None else {**found, **rest}
 
     def _resolved(self, schema: Schema, path: str, depth: int) -> Schema | None:
-        """The definition in the place of its reference; None where that has no end."""
+        """What is referred to in the place of its reference; None where that has no end, or no place."""
         name = str(schema["$ref"])
-        if name in self._open or depth > _DEPTH:
+        target = self._target(schema)
+        if name in self._open or depth > _DEPTH or target is None:
             self._lost(path, "$ref")
             return None
         self._open.append(name)
         try:
-            found: Schema | None = self.reduced(self._target(schema), path, depth)
+            found: Schema | None = self.reduced(target, path, depth)
             return found
         finally:
             self._open.pop()

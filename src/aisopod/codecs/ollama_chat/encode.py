@@ -6,6 +6,7 @@ from typing import Any
 from aisopod.codecs.arguments import arguments_object
 from aisopod.codecs.codec import Encoded
 from aisopod.codecs.media import DOCUMENTS_REMEDY, FETCH_REMEDY, base64_of, is_data_url
+from aisopod.codecs.ollama_chat.json_schema import tool_schema
 from aisopod.codecs.ollama_chat.limits import IMAGES
 from aisopod.codecs.text import encode_json
 from aisopod.errors import InvalidRequestError
@@ -185,11 +186,14 @@ def _tools(body: Body, request: ChatCompletionRequest, notes: Notes) -> None:
 def _tool(tool: Tool | OpaqueTool, path: str, notes: Notes) -> Body:
     if isinstance(tool, OpaqueTool):
         return notes.own_tool(tool, path)
-    function = {
-        "name": tool.name,
-        "description": tool.description,
-        "parameters": {"type": "object", **tool.parameters},
-    }
+    lost: list[tuple[str, str]] = []
+    parameters = tool_schema(
+        tool.parameters, f"{path}.parameters", lambda where, keyword: lost.append((where, keyword))
+    )
+    notes.lost_keywords(lost)
+    # Parameters have no field for it.
+    about = filter(None, (tool.description, parameters.pop("description", "")))
+    function = {"name": tool.name, "description": "\n\n".join(about), "parameters": parameters}
     return {"type": "function", "function": function}
 
 

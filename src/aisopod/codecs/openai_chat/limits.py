@@ -9,13 +9,15 @@ from typing import Any, Literal
 
 from aisopod.codecs.openai_chat.families import Family, find_family
 from aisopod.codecs.openai_chat.quirks import Quirks
-from aisopod.normalise.limits import Files, Limits, Words, reads_none, reads_web
+from aisopod.codecs.schema_problems import strict_problem
+from aisopod.normalise.limits import Files, Limits, Words, holds_all, reads_none, reads_web
 from aisopod.normalise.target import Target
 
 __all__ = ["AUDIO", "cache_mark", "limits"]
 
 AUDIO = {"audio/mpeg": "mp3", "audio/mp3": "mp3", "audio/wav": "wav", "audio/x-wav": "wav"}
 _PLAIN = Quirks()
+# Compatible services take the same, such as https://api-docs.deepseek.com/api/create-chat-completion.
 _NAMES = Words(re.compile(r"[a-zA-Z0-9_-]{1,64}"), 64)
 
 
@@ -29,7 +31,7 @@ def _of(quirks: Quirks, model: str) -> Limits:
     family = find_family(model) if quirks.openai_models else None
     return Limits(
         tool_ids=_ids(quirks),
-        tool_names=_NAMES if quirks.openai_models else None,
+        tool_names=_NAMES,
         results_required=True,
         result_errors=False,
         result_media=frozenset(),
@@ -56,6 +58,7 @@ def _of(quirks: Quirks, model: str) -> Limits:
         signed_fields=frozenset({"extra_content"}),
         lineage=_vendor,
         schema=_schema(quirks, family),
+        unheld=strict_problem if quirks.strict else holds_all,
         schema_description=True,
         forced_tool=quirks.forced_tool,
     )

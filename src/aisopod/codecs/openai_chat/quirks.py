@@ -12,7 +12,7 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         openai_models: it serves OpenAI's own models by their own names, so what is known of
-            those (efforts, sampling, roles, names of tools) holds.
+            those (efforts, sampling, roles) holds.
         developer_role: instructions go to OpenAI's reasoning models as `developer`.
         max_tokens_field: what it calls the limit of the answer.
         seed_field: what it calls the seed; None where it has none.
