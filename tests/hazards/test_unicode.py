@@ -1,17 +1,35 @@
 """Texts that no UTF-8 can be made of, and those that only look so."""
 
+import base64
 from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from aisopod.codecs.codec import Codec
+from aisopod import AsyncClient, Config, ProviderConfig, Secret
+from aisopod.codecs.bedrock_invoke.codec import codec as invoke
+from aisopod.codecs.codec import Codec, Decoder
+from aisopod.codecs.halves import mending
+from aisopod.codecs.text import sound
+from aisopod.errors import ProtocolError
 from aisopod.normalise.target import Target
 from aisopod.simulator import Reply
-from aisopod.types import ChatCompletionRequest, Message, Tool, ToolCall, fold
+from aisopod.types import (
+    ChatCompletion,
+    ChatCompletionRequest,
+    Message,
+    TextPart,
+    ThinkingPart,
+    Tool,
+    ToolCall,
+    fold,
+)
 from hazards.ends import asked, meeting, on_each, user
-from support.dialects import Dialect, carried, texts
+from support.dialects import DIALECTS, Dialect, carried, named, texts
 from support.mutations import wire_body
+from support.raw_server import Exchange, serving
 from support.validity import problems
 
 # Each with what is to arrive.
@@ -124,36 +142,138 @@ def _read(codec: Codec, pieces: list[bytes]) -> Any:
     return fold([chunk for chunk in chunks if chunk is not None])
 
 
-# What a stream escapes may be a half; each chunk of the wire has one of the two.
-HALVES: dict[str, list[bytes]] = {
-    "openai_chat": [
-        b'{"choices":[{"index":0,"delta":{"content":"a\\ud83d"}}]}',
-        b'{"choices":[{"index":0,"delta":{"content":"\\udc4db"},"finish_reason":"stop"}]}',
-    ],
-    "ollama_chat": [
-        b'{"model":"m","message":{"content":"a\\ud83d"},"done":false}',
-        b'{"model":"m","message":{"content":"\\udc4db"},"done":true}',
-    ],
-    "anthropic_messages": [
-        b'{"type":"message_start","message":{"id":"m","model":"m","content":[],"usage":{}}}',
-        b'{"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}',
-        b'{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"a\\ud83d"}}',
-        b'{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"\\udc4db"}}',
-    ],
+# --- halves that an answer escapes --------------------------------------------------------------
+
+# In the simulator's answers these stand for halves, which no UTF-8 could hold.
+HIGH, LOW = "\ue000", "\ue001"
+ESCAPES = {HIGH.encode(): b"\\ud83d", LOW.encode(): b"\\udc4D"}
+HALVED = {
+    "whole": (f"a{HIGH}{LOW}b", "a👍b"),
+    "high": (f"a{HIGH}b", "a\ufffdb"),
+    "low": (f"a{LOW}b", "a\ufffdb"),
+    "the-wrong-way": (f"{LOW}{HIGH}", "\ufffd\ufffd"),
+    "twice-high": (f"{HIGH}{HIGH}{LOW}", "\ufffd👍"),
+    "at-the-end": (f"ab{HIGH}", "ab\ufffd"),
+    "behind-a-backslash": (f"\\{HIGH}{LOW}\\", "\\👍\\"),
+    "beside-a-whole-one": (f"🎉{HIGH}{LOW}🎉{HIGH}", "🎉👍🎉\ufffd"),
 }
+halved = pytest.mark.parametrize(("said", "meant"), HALVED.values(), ids=HALVED)
+INVOKE = Dialect(
+    name="bedrock_invoke",
+    codec=invoke,
+    provider="bedrock-anthropic",
+    model="anthropic.claude-sonnet-4-5",
+)
+DECODED = [*DIALECTS, INVOKE]
 
 
-@pytest.mark.parametrize("name", HALVES)
-def test_an_answer_with_halves_is_a_broken_frame(name: str) -> None:
-    """JSON that escapes half a character is none that can be read: it is told, not guessed."""
-    from aisopod.errors import ProtocolError
-    from support.dialects import DIALECTS
+def escaped(frame: bytes) -> bytes:
+    """With halves for their signs, also in the frames within InvokeModel's."""
+    found = msgspec.json.decode(frame) if frame.startswith(b'{"chunk"') else None
+    if found is not None:
+        inner = escaped(base64.b64decode(found["chunk"]["bytes"]))
+        return msgspec.json.encode({"chunk": {"bytes": base64.b64encode(inner).decode()}})
+    for sign, escape in ESCAPES.items():
+        frame = frame.replace(sign, escape)
+    return frame
 
-    codec = next(each.codec for each in DIALECTS if each.name == name)
-    decoder = codec.stream_decoder(Target(provider="p", model="m"))
-    with pytest.raises(ProtocolError):
-        for frame in HALVES[name]:
-            decoder.feed(frame)
+
+def answered(dialect: Dialect, reply: Reply) -> ChatCompletion:
+    """What an exchange makes of the simulator's stream with halves in it."""
+    body = wire_body(dialect.name, reply)
+    framing = dialect.codec.framing()
+    decoder: Decoder = dialect.codec.stream_decoder(Target(provider=dialect.provider, model="m"))
+    chunks = []
+    for frame in map(escaped, [*framing.feed(body), *framing.close()]):
+        try:
+            chunks.append(decoder.feed(frame))
+        except ProtocolError as error:
+            decoder = mending(decoder, frame, error)
+            chunks.append(decoder.feed(frame))
+    chunks.append(decoder.close())
+    return fold([chunk for chunk in chunks if chunk is not None])
+
+
+@halved
+@pytest.mark.parametrize("size", [1, 2, 1000])
+@pytest.mark.parametrize("dialect", DECODED, ids=named)
+def test_halves_in_a_stream(dialect: Dialect, size: int, said: str, meant: str) -> None:
+    assert answered(dialect, Reply(content=said, chunk_chars=size)).text == meant
+
+
+@halved
+@pytest.mark.parametrize("dialect", DECODED, ids=named)
+def test_halves_in_thinking(dialect: Dialect, said: str, meant: str) -> None:
+    reply = Reply(content=[ThinkingPart(text=said), TextPart(text="So.")], chunk_chars=1)
+    answer = answered(dialect, reply)
+    assert (answer.thinking, answer.text) == (meant, "So.")
+
+
+@halved
+@pytest.mark.parametrize("dialect", DECODED, ids=named)
+def test_halves_in_arguments(dialect: Dialect, said: str, meant: str) -> None:
+    arguments = msgspec.json.encode({"city": said}).decode()
+    calls = [ToolCall(id=f"call_{at}", name="weather", arguments=arguments) for at in range(2)]
+    reply = Reply(content=[TextPart(text=said)], tool_calls=calls, chunk_chars=1)
+    answer = answered(dialect, reply)
+    assert answer.text == meant
+    assert [call.parse() for call in answer.tool_calls] == [{"city": meant}] * 2
+
+
+@given(pieces=st.lists(st.sampled_from(["a", "\\", '"', "é", "👍", HIGH, LOW]), max_size=12))
+@settings(max_examples=60, deadline=None)
+@pytest.mark.parametrize("dialect", DECODED, ids=named)
+def test_whatever_halves_a_stream_has(dialect: Dialect, pieces: list[str]) -> None:
+    said = "".join(pieces)
+    meant = sound(said.replace(HIGH, "\ud83d").replace(LOW, "\udc4d"))
+    assert answered(dialect, Reply(content=said, chunk_chars=1)).text == meant
+
+
+@halved
+@pytest.mark.parametrize(
+    ("dialect", "stream"),
+    # Converse's streams are binary frames with sums: above.
+    [
+        (each, way)
+        for each in DIALECTS
+        for way in (True, False)
+        if each.provider != "bedrock" or not way
+    ],
+)
+async def test_halves_over_the_network(
+    dialect: Dialect, said: str, meant: str, *, stream: bool
+) -> None:
+    """Through all that stands before the decoder, and in whole answers too."""
+    body = wire_body(dialect.name, Reply(content=said, chunk_chars=1), stream=stream)
+    kind = "text/event-stream" if stream else "application/json"
+
+    async def answer(exchange: Exchange) -> None:
+        await exchange.headers(kind)
+        await exchange.chunk(escaped(body))
+        await exchange.end()
+
+    async with serving(answer) as server:
+        region = {"region": "us-east-1"} if dialect.provider == "bedrock" else {}
+        own = ProviderConfig(base_url=server.url, api_key=Secret("k-0123456789"), options=region)
+        config = Config(providers={dialect.provider: own}, state="memory")
+        async with AsyncClient(config) as client:
+            response = await asked(client, dialect, [user("hi")], stream=stream)
+    assert response.text == meant
+
+
+@pytest.mark.parametrize("dialect", DIALECTS, ids=named)
+def test_halves_in_an_error(dialect: Dialect) -> None:
+    body = b'{"error":{"message":"no \\ud83d","type":"x","code":1},"message":"no \\ud83d"}'
+    error = dialect.codec.decode_error(400, {}, body)
+    assert "no \ufffd" in error.message
+
+
+def test_another_broken_frame_stays_one() -> None:
+    decoder = DIALECTS[0].codec.stream_decoder(Target(provider="p", model="m"))
+    error = ProtocolError("broken", dialect="d", frame=b'{"a"')
+    with pytest.raises(ProtocolError) as caught:
+        mending(decoder, b'{"a":"\\\\ud83d', error)
+    assert caught.value is error
 
 
 @pytest.mark.parametrize("stream", [True, False], ids=["stream", "plain"])

@@ -1,5 +1,6 @@
 """What the dialects' readings of failures share: bodies, waiting times, sizes of prompts."""
 
+import contextlib
 import math
 import re
 from collections.abc import Mapping
@@ -8,6 +9,7 @@ from typing import Any
 import msgspec
 
 from aisopod.codecs.codec import UNREADABLE
+from aisopod.codecs.halves import without_halves
 
 __all__ = [
     "as_count",
@@ -27,10 +29,10 @@ __all__ = [
 
 def read_json(body: bytes) -> Any:  # noqa: ANN401 - any JSON value
     """The body's value, or None where it is no JSON."""
-    try:
-        return msgspec.json.decode(body)
-    except UNREADABLE:
-        return None
+    for text in (body, without_halves(body)):
+        with contextlib.suppress(*UNREADABLE):
+            return msgspec.json.decode(text)
+    return None
 
 
 def as_dict(value: object) -> dict[str, Any]:

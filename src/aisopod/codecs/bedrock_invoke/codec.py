@@ -16,7 +16,8 @@ from aisopod.codecs.anthropic_messages.codec import codec as anthropic
 from aisopod.codecs.anthropic_messages.decode import MessagesDecoder
 from aisopod.codecs.bedrock_converse.errors import decode_error, rate_limits, read_failure
 from aisopod.codecs.bedrock_converse.rules import RULES
-from aisopod.codecs.codec import UNREADABLE, Codec, Encoded
+from aisopod.codecs.codec import UNREADABLE, Codec, Decoder, Encoded
+from aisopod.codecs.halves import mending, without_halves
 from aisopod.errors import ProtocolError
 from aisopod.framing import EventStreamFraming
 from aisopod.normalise.limits import Limits, reads_none
@@ -91,7 +92,7 @@ class InvokeDecoder:
     __slots__ = ("_inner",)
 
     def __init__(self, target: Target) -> None:
-        self._inner = MessagesDecoder(target)
+        self._inner: Decoder = MessagesDecoder(target)
 
     @property
     def done(self) -> bool:
@@ -118,10 +119,14 @@ class InvokeDecoder:
 
     def _with_metrics(self, inner: bytes) -> ChatCompletionChunk | None:
         """The inner event's chunk; the last one brings the service's own figures."""
-        chunk = self._inner.feed(inner)
+        try:
+            chunk = self._inner.feed(inner)
+        except ProtocolError as error:
+            self._inner = mending(self._inner, inner, error)
+            chunk = self._inner.feed(inner)
         if not self._inner.done or _METRICS.encode() not in inner:
             return chunk
-        told = msgspec.json.decode(inner, type=dict[str, Any])
+        told = msgspec.json.decode(without_halves(inner), type=dict[str, Any])
         told = {name: told[name] for name in told if name == _METRICS}
         if chunk is None:
             chunk = ChatCompletionChunk(id="", model="", delta=MessageDelta())
