@@ -285,7 +285,8 @@ class ContextLengthError(BadRequestError):
 
     Attributes:
         limit: the window in tokens, where the provider told it.
-        size: what was asked for in tokens, where the provider told it.
+        size: what was asked for in tokens, where the provider told it: the prompt, and what may
+            be generated where the two together are too much.
     """
 
     def __init__(
