@@ -263,7 +263,7 @@ class AsyncClient(Profiles, Models):
         response_format: object,
     ) -> Stream:
         routing = self._routing()
-        validate(request)
+        request = validate(request)
         check_chain(routing.pool, chain, wishes.profile)
         route = Route(routing, chain, request, wishes)
         if response_format is not None and isinstance(response_format, str | Mapping | JsonSchema):
