@@ -48,6 +48,7 @@ _HOMES = {
         "ConfigurationError", "ConnectError", "ConnectTimeoutError", "ContentFilterError",
         "ContextLengthError", "FirstTokenTimeoutError", "IdleTimeoutError",
         "InvalidRequestError", "MissingCredentialError", "MissingDependencyError",
+        "MissingSettingError",
         "ModelNotFoundError", "OutputValidationError", "OverloadedError",
         "PermissionDeniedError", "ProtocolError", "ProviderError", "RateLimitError", "Scope",
         "ServerError", "StreamInterruptedError", "TotalTimeoutError", "TransportError",

@@ -5,6 +5,7 @@ AisopodError
     UnknownProviderError
     UnknownModelError
     MissingCredentialError
+    MissingSettingError
     MissingDependencyError
   InvalidRequestError           the request is wrong: nothing was sent (field, value, remedy)
     UnsupportedFeatureError     right in itself, but this provider or model has no such thing
@@ -58,6 +59,7 @@ __all__ = [
     "InvalidRequestError",
     "MissingCredentialError",
     "MissingDependencyError",
+    "MissingSettingError",
     "ModelNotFoundError",
     "OutputValidationError",
     "OverloadedError",
@@ -137,6 +139,10 @@ class UnknownModelError(ConfigurationError):
 
 class MissingCredentialError(ConfigurationError):
     """The provider needs a credential and none is configured."""
+
+
+class MissingSettingError(ConfigurationError):
+    """The provider needs a project, a region or an address, and none is configured."""
 
 
 class MissingDependencyError(ConfigurationError):
@@ -285,7 +291,8 @@ class ContextLengthError(BadRequestError):
 
     Attributes:
         limit: the window in tokens, where the provider told it.
-        size: what was asked for in tokens, where the provider told it.
+        size: what was asked for in tokens, where the provider told it: the prompt, and what may
+            be generated where the two together are too much.
     """
 
     def __init__(

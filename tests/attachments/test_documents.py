@@ -15,7 +15,7 @@ PLACE = "messages[0].content[1]"
 
 
 def text_of(data: bytes, media_type: str | None = "application/pdf") -> str:
-    return as_text(DocumentPart(data=data), data, media_type, PLACE).text
+    return as_text(DocumentPart(data=data, media_type=media_type), PLACE).text
 
 
 def test_every_page_of_a_pdf_is_read() -> None:
@@ -24,8 +24,11 @@ def test_every_page_of_a_pdf_is_read() -> None:
 
 def test_name_and_context_stand_before_it_and_a_cache_mark_stays() -> None:
     mark = CacheControl()
-    part = DocumentPart(data=b"x", name="notes.md", context="Of Monday", cache=mark)
-    made = as_text(part, "\ufeffDear all".encode(), "text/markdown", PLACE)
+    data = "\ufeffDear all".encode()
+    part = DocumentPart(
+        data=data, media_type="text/markdown", name="notes.md", context="Of Monday", cache=mark
+    )
+    made = as_text(part, PLACE)
     assert made.text == "Of Monday\n\n# notes.md\n\nDear all"
     assert made.cache is mark
 

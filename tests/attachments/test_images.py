@@ -156,8 +156,10 @@ def test_what_cannot_be_read_is_told_only_where_it_matters() -> None:
     cut = image("BMP", (100, 100))[:200]
     with pytest.raises(InvalidRequestError, match="the image cannot be read"):
         refitted(cut)
-    with pytest.raises(InvalidRequestError, match="the image cannot be read"):
+    with pytest.raises(InvalidRequestError, match="the image cannot be read") as caught:
         refitted(b"BM" + bytes(30))
+    assert "object at 0x" not in str(caught.value)
+    assert r"b'BM\x00" in str(caught.value)
     # Of the type that is taken: whether it is whole, the server says.
     assert refit(b"\x89PNG\r\n\x1a\n", "image/png", COMMON, 8_000, "x") is None
 

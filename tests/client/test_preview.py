@@ -1,5 +1,7 @@
 """What would be sent, without sending it."""
 
+import os
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +18,9 @@ from aisopod import (
     Secret,
     ThinkingPart,
 )
-from aisopod.errors import InvalidRequestError
+from aisopod.config import ProfileConfig
+from aisopod.errors import ConfigurationError, InvalidRequestError
+from aisopod.providers.registry import names
 
 THOUGHT = Message(role="assistant", content=[ThinkingPart(text="hm", provider="q")])
 MESSAGES = [Message(role="user", content="hi"), THOUGHT, Message(role="user", content="so?")]
@@ -66,6 +70,47 @@ async def test_it_needs_no_credential(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(InvalidRequestError):
         client.preview(model="openai/gpt-4o", messages=[])
     await client.close()
+
+
+NOBODY = AsyncClient(Config(state="memory"), transport=NoTransport())
+PLACES = {
+    "vertex": "/v1beta1/projects/{project}/locations/{location}/publishers/google/models/m:generateContent",
+    "azure": "/openai/deployments/m/chat/completions?api-version=2025-04-01-preview",
+    "bedrock": "/model/m/converse",
+    "gemini": "/v1beta/models/m:generateContent",
+}
+
+
+@pytest.mark.parametrize("provider", names())
+def test_it_needs_nothing_that_could_be_set(
+    provider: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in list(os.environ):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    preview = NOBODY.preview(model=f"{provider}/m", prompt="hi", stream=False)
+    assert preview.path == PLACES.get(provider, preview.path)
+    assert preview.path.startswith("/")
+    assert "hi" in str(preview.body)
+
+
+def test_what_is_set_is_seen_and_what_is_wrong_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "my-project")
+    assert "/projects/my-project/" in NOBODY.preview(model="vertex/m", prompt="hi").path
+    monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "My Project")
+    with pytest.raises(ConfigurationError, match="no project of Google Cloud"):
+        NOBODY.preview(model="vertex/m", prompt="hi")
+
+
+def test_no_credential_is_looked_up(tmp_path: Path) -> None:
+    """A command that prints a key may ask somebody: a preview does not run it."""
+    ran = tmp_path / "ran"
+    settings = ProviderConfig(profiles={"p": ProfileConfig(api_key_command=["touch", str(ran)])})
+    client = AsyncClient(
+        Config(state="memory", providers={"openai": settings}), transport=NoTransport()
+    )
+    assert client.preview(model="openai/gpt-4o", prompt="hi").path == "/v1/chat/completions"
+    assert not ran.exists()
 
 
 async def test_the_configuration_says_what_becomes_of_foreign_thinking() -> None:

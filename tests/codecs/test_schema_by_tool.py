@@ -21,6 +21,7 @@ from aisopod.codecs.gemini_generate.codec import codec as gemini
 from aisopod.codecs.ollama_chat.codec import codec as ollama_chat
 from aisopod.codecs.openai_chat.codec import codec as openai_chat
 from aisopod.normalise.target import Target
+from aisopod.normalise.validate import validate
 from aisopod.providers.registry import find
 from aisopod.types import ChatCompletionRequest, JsonSchema, Message, Tool
 
@@ -91,7 +92,7 @@ def test_bodies(
         model=model, messages=[Message(role="user", content="hi")], tools=tools,
         response_format=JsonSchema(schema=schema),
     )  # fmt: skip
-    encoded = codec.encode(request, target)
+    encoded = codec.encode(validate(request), target)
     judge(codec.dialect, msgspec.json.decode(encoded.body))
     wrapped = schema is not OBJECT
     assert (encoded.answer is not None and encoded.answer.wrapped) == wrapped

@@ -10,6 +10,7 @@ from aisopod.codecs.ollama_chat.codec import codec as ollama
 from aisopod.codecs.openai_chat.codec import codec as openai
 from aisopod.errors import InvalidRequestError
 from aisopod.normalise.target import Target
+from aisopod.normalise.validate import validate
 from aisopod.types import ChatCompletionRequest, DocumentPart, Message
 
 WIRES: dict[str, tuple[Codec, str]] = {
@@ -41,10 +42,10 @@ def test_a_file_is_read_where_it_lies(wire: str, file_id: str) -> None:
         quirks = host.quirks
     target = Target(provider=wire, model=model, quirks=quirks)
     if IDS[file_id] == wire:
-        body = codec.encode(request, target).body.decode()
+        body = codec.encode(validate(request), target).body.decode()
         assert file_id in body
         return
     with pytest.raises(InvalidRequestError) as caught:
-        codec.encode(request, target)
+        codec.encode(validate(request), target)
     assert (caught.value.field or "").startswith("messages[0].content[0]")
     assert caught.value.remedy

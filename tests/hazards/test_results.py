@@ -7,6 +7,7 @@ import pytest
 
 from aisopod.errors import InvalidRequestError
 from aisopod.normalise.target import NormaliseConfig
+from aisopod.normalise.validate import validate
 from aisopod.types import ChatCompletionRequest, ImagePart, Message, Part, TextPart, ToolCall
 from hazards.ends import WEATHER, asked, meeting, on_each, said, user
 from support.dialects import EVERY, Dialect, blocks, carried, named
@@ -67,7 +68,7 @@ def test_strangers_can_be_refused(dialect: Dialect, name: str) -> None:
     )
     request = ChatCompletionRequest(model=dialect.model, messages=HISTORIES[name], tools=[WEATHER])
     with pytest.raises(InvalidRequestError, match=r"answer|call") as caught:
-        dialect.codec.encode(request, target)
+        dialect.codec.encode(validate(request), target)
     assert caught.value.field is not None
     assert "messages[" in caught.value.field
 

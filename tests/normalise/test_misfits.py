@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from aisopod.normalise.files import as_it_is
 from aisopod.normalise.limits import Limits
 from aisopod.normalise.media_types import FilePart, type_by_ending, type_of_content
 from aisopod.normalise.misfits import Misfit, file_parts, find_misfits
@@ -24,6 +25,7 @@ from aisopod.types import (
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(16)
 BMP = b"BM" + bytes(20)
+TIFF = b"II*\0" + bytes(16)
 WEB = "https://a.example/"
 
 
@@ -81,8 +83,10 @@ def test_which_are_fetched(model: str, part: FilePart, fetched: bool) -> None:
     [
         ("ollama/llava", ImagePart(data=PNG), False),
         ("ollama/llava", ImagePart(data=BMP), True),
-        ("ollama/llava", ImagePart(data=PNG, media_type="image/tiff"), True),
-        ("ollama/llava", ImagePart(data=b"what is this"), False),  # the wire's own refusal says so
+        ("ollama/llava", ImagePart(data=PNG, media_type="image/tiff"), False),
+        ("ollama/llava", ImagePart(data=TIFF, media_type="image/png"), True),
+        # The wire's own refusal says so.
+        ("ollama/llava", ImagePart(data=b"what is this", media_type="what/is-this"), False),
         ("ollama/llava", ImagePart(url="data:image/bmp;base64,Qk0="), True),
         ("gemini/gemini-2.5-flash", ImagePart(data=b"GIF89a"), True),
         ("anthropic/claude-sonnet-4-5", ImagePart(data=PNG), True),  # its sides are looked at
@@ -94,7 +98,8 @@ def test_which_are_fetched(model: str, part: FilePart, fetched: bool) -> None:
     ],
 )
 def test_which_are_changed(model: str, part: FilePart, changed: bool) -> None:
-    assert [each.fetch for each in misfits(model, part)] == [False] * changed
+    found = misfits(model, as_it_is(part, "messages[0].content[1]"))
+    assert [each.fetch for each in found] == [False] * changed
 
 
 @pytest.mark.parametrize(
@@ -114,6 +119,7 @@ def test_which_are_changed(model: str, part: FilePart, changed: bool) -> None:
     ],
 )
 def test_which_documents_become_text(model: str, part: FilePart, found: int) -> None:
+    part = as_it_is(part, "messages[0].content[1]")
     assert len(misfits(model, part, documents="text")) == found
     if part.url is None:
         assert misfits(model, part) == []

@@ -14,6 +14,7 @@ from aisopod.codecs.ollama_chat.codec import codec as ollama
 from aisopod.codecs.openai_chat.codec import codec as openai
 from aisopod.errors import InvalidRequestError
 from aisopod.normalise.target import Target
+from aisopod.normalise.validate import validate
 from aisopod.providers.host import Host
 from aisopod.providers.registry import find
 from aisopod.types import (
@@ -41,9 +42,10 @@ WIRES: dict[str, tuple[Codec, str, str]] = {
     "invoke": (invoke, "bedrock-anthropic", "anthropic.claude-sonnet-4-5-v1:0"),
     "ollama": (ollama, "ollama", "llama3"),
 }
-PNG = b"\x89PNG\r\n\x1a\nrest"
+# Of a kind that is not known by its bytes: else they, and not the field, say what they are.
+PICTURE = b"a picture"
 FILES: dict[type, dict[str, Any]] = {
-    ImagePart: {"data": PNG},
+    ImagePart: {"data": PICTURE, "media_type": "image/png"},
     DocumentPart: {"data": b"text", "media_type": "text/plain", "name": "old"},
     MediaPart: {"data": b"ID3", "media_type": "audio/mpeg"},
 }
@@ -61,7 +63,7 @@ VALUES: dict[type, dict[str, Any]] = {
     CacheControl: {"ttl": "1h", "key": "group"},
     TextPart: {"text": "other", "citations": [{"a": 1}], "signature": "sig", "cache": KEPT},
     ImagePart: {
-        "data": PNG + b"2", "url": "https://example.com/a.gif", "file_id": "file-1",
+        "data": PICTURE + b"2", "url": "https://example.com/a.gif", "file_id": "file-1",
         "media_type": "image/webp", "detail": "low", "signature": "sig", "cache": KEPT,
     },
     DocumentPart: {
@@ -209,11 +211,11 @@ def test_a_field_is_sent_refused_or_told_of(wire: str, struct: type, name: str) 
         for each in pair(struct, name, VALUES[struct][name])
     )
     try:
-        made = codec.encode(with_it, target)
+        made = codec.encode(validate(with_it), target)
     except InvalidRequestError:
         return
     try:
-        plain = codec.encode(without, target)
+        plain = codec.encode(validate(without), target)
     except InvalidRequestError:
         return  # the field made it possible
     is_sent = (made.body, made.headers) != (plain.body, plain.headers)

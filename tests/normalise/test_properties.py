@@ -19,6 +19,7 @@ from aisopod.normalise.notes import Notes
 from aisopod.normalise.placed import Placed
 from aisopod.normalise.prepare import STEPS, Step, prepare
 from aisopod.normalise.target import NormaliseConfig, Target
+from aisopod.normalise.validate import validate
 from aisopod.providers.compatible.hosts import HOSTS
 from aisopod.types import ChatCompletionRequest, Message, Tool
 from normalise.strategies import CONVERSATIONS, snapshot
@@ -184,7 +185,7 @@ def test_places_name_what_the_user_gave(wire: Wire, messages: list[Message]) -> 
 def test_every_conversation_becomes_a_body(wire: Wire, messages: list[Message]) -> None:
     request = ChatCompletionRequest(model=wire.model, messages=messages, tools=[Tool(name="f")])
     try:
-        encoded = wire.codec.encode(request, wire.target)
+        encoded = wire.codec.encode(validate(request), wire.target)
     except InvalidRequestError as error:
         refusal = error
     else:

@@ -14,6 +14,7 @@ from aisopod.codecs.openai_chat.codec import codec as openai
 from aisopod.errors import InvalidRequestError, UnsupportedFeatureError
 from aisopod.normalise.arguments import repaired
 from aisopod.normalise.target import NormaliseConfig, Target
+from aisopod.normalise.validate import validate
 from aisopod.providers.compatible.hosts import HOSTS
 from aisopod.types import (
     ChatCompletionRequest,
@@ -54,7 +55,7 @@ def encode(
 ) -> tuple[dict[str, Any], Encoded]:
     target = Target(provider="p", model=model, quirks=quirks, normalise=NormaliseConfig(**config))
     request = ChatCompletionRequest(model=model, messages=list(messages), tools=tools or [])  # type: ignore[arg-type]
-    encoded = codec.encode(request, target)
+    encoded = codec.encode(validate(request), target)
     return msgspec.json.decode(encoded.body), encoded
 
 
@@ -117,7 +118,7 @@ def test_names_that_the_wire_does_not_take_are_fitted_everywhere() -> None:
         tools=[Tool(name="files.read"), Tool(name="fine")],
         tool_choice=ToolChoice(name="files.read"),
     )
-    encoded = anthropic.encode(request, target)
+    encoded = anthropic.encode(validate(request), target)
     body = msgspec.json.decode(encoded.body)
     [made] = encoded.tool_names
     assert encoded.tool_names == {made: "files.read"}
@@ -293,7 +294,7 @@ def test_a_result_answers_the_last_call_of_its_id() -> None:
         model="llama3",
         messages=[HI, assistant(call("c")), HI, assistant(call("c")), result("c")],
     )
-    body = msgspec.json.decode(ollama.encode(request, target).body)
+    body = msgspec.json.decode(ollama.encode(validate(request), target).body)
     first, second = (body["messages"][i]["tool_calls"][0]["id"] for i in (1, 3))
     assert first != second
     assert body["messages"][4]["tool_call_id"] == second

@@ -11,6 +11,7 @@ from aisopod.codecs.bedrock_converse.codec import codec as converse
 from aisopod.codecs.codec import Codec
 from aisopod.codecs.gemini_generate.codec import codec as gemini
 from aisopod.normalise.target import Target
+from aisopod.normalise.validate import validate
 from aisopod.types import ChatCompletionRequest, Message, Tool, fold
 from support.recordings import opening
 
@@ -38,7 +39,7 @@ def sent_back(codec: Codec, chunks: list[Any], model: str, place: str) -> Any:
         ],
         tools=[Tool(name="weather"), Tool(name="a-b_c")],
     )
-    encoded = codec.encode(request, Target(provider="p", model=model))
+    encoded = codec.encode(validate(request), Target(provider="p", model=model))
     assert encoded.warnings == []
     return msgspec.json.decode(encoded.body)[place][1]
 

@@ -18,6 +18,7 @@ from aisopod.codecs.ollama_chat.codec import codec as ollama
 from aisopod.codecs.openai_chat.codec import codec as openai
 from aisopod.errors import AisopodError
 from aisopod.normalise.target import Target
+from aisopod.normalise.validate import validate
 from aisopod.types import ChatCompletionRequest, Message, Tool, ToolCall, fold
 
 CODECS = [anthropic, openai, gemini, converse, invoke, ollama]
@@ -248,4 +249,4 @@ def test_absurd_nesting(codec: Codec) -> None:
         tools=[Tool(name="f")],
     )  # fmt: skip
     with contextlib.suppress(AisopodError):
-        codec.encode(request, TARGET)
+        codec.encode(validate(request), TARGET)

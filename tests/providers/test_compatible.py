@@ -7,6 +7,7 @@ from aisopod.codecs.openai_chat.codec import codec
 from aisopod.codecs.openai_chat.quirks import Quirks
 from aisopod.errors import ProtocolError
 from aisopod.normalise.target import Target
+from aisopod.normalise.validate import validate
 from aisopod.providers.compatible import HOSTS, custom_host
 from aisopod.providers.host import Credential, Host
 from aisopod.providers.openai import host as openai
@@ -40,7 +41,7 @@ def test_host_encodes_a_request(host: Host) -> None:
         model="m", messages=[Message(role="user", content="hi")], max_tokens=5
     )
     target = Target(provider=host.id, model="m", quirks=host.quirks)
-    body = msgspec.json.decode(codec.encode(request, target).body)
+    body = msgspec.json.decode(codec.encode(validate(request), target).body)
     assert body["messages"] == [{"role": "user", "content": "hi"}]
     assert body["stream"] is True
     assert body[host.quirks.max_tokens_field] == 5

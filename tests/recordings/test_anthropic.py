@@ -11,6 +11,7 @@ from aisopod import errors
 from aisopod.codecs.anthropic_messages.codec import codec
 from aisopod.errors import ProviderError
 from aisopod.normalise.target import Target
+from aisopod.normalise.validate import validate
 from aisopod.providers.anthropic.host import parse_count
 from aisopod.types import (
     ChatCompletion,
@@ -216,7 +217,7 @@ def replayed(recording: Recording, answer: ChatCompletion) -> list[dict[str, Any
             Message(role="user", content="go on"),
         ],
     )
-    body = msgspec.json.decode(codec.encode(request, target(recording)).body)
+    body = msgspec.json.decode(codec.encode(validate(request), target(recording)).body)
     turns: list[dict[str, Any]] = body["messages"]
     sent: list[dict[str, Any]] = turns[1]["content"] if len(turns) == 3 else []
     return sent

@@ -11,6 +11,7 @@ from aisopod import errors
 from aisopod.codecs.gemini_generate.codec import codec
 from aisopod.errors import ContentFilterError, ProtocolError, ProviderError
 from aisopod.normalise.target import Target
+from aisopod.normalise.validate import validate
 from aisopod.providers.gemini.listing import parse_count, parse_models
 from aisopod.types import (
     ChatCompletion,
@@ -225,7 +226,7 @@ def test_the_answer_can_be_sent_back(recording: Recording) -> None:
             *results_of(answer.message),
         ],
     )
-    encoded = codec.encode(request, target(recording))
+    encoded = codec.encode(validate(request), target(recording))
     content = msgspec.json.decode(encoded.body)["contents"][1]
     genai.Content.model_validate(content)  # the vendor's own types take it
     assert content == {"role": "model", "parts": came}

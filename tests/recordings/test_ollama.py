@@ -10,6 +10,7 @@ from ollama._types import ChatRequest
 from aisopod.codecs.ollama_chat.codec import codec
 from aisopod.errors import ProtocolError
 from aisopod.normalise.target import Target
+from aisopod.normalise.validate import validate
 from aisopod.providers.ollama.management import parse_show, parse_tags
 from aisopod.types import (
     ChatCompletion,
@@ -121,7 +122,7 @@ def test_the_answer_can_be_sent_back(recording: Recording) -> None:
     request = ChatCompletionRequest(
         model="m", messages=[Message(role="user", content="hi"), answer.message]
     )
-    encoded = codec.encode(request, target(recording))
+    encoded = codec.encode(validate(request), target(recording))
     body = msgspec.json.decode(encoded.body)
     ChatRequest(**body)  # the vendor's own types take it
     sent = body["messages"][1]

@@ -21,6 +21,7 @@ from aisopod.errors import (
 )
 from aisopod.framing import SseFraming
 from aisopod.normalise.target import Target
+from aisopod.normalise.validate import validate
 from aisopod.providers.openai.listing import parse_models
 from aisopod.types import (
     ChatCompletion,
@@ -245,7 +246,7 @@ OPENAI = Quirks(refusal_field=True)
 def _sent_back(message: Message, quirks: Quirks = OPENAI) -> dict[str, Any]:
     request = ChatCompletionRequest(model="m", messages=[message])
     target = msgspec.structs.replace(TARGET, quirks=quirks)
-    body = msgspec.json.decode(codec.encode(request, target).body)
+    body = msgspec.json.decode(codec.encode(validate(request), target).body)
     sent: dict[str, Any] = body["messages"][0]
     return sent
 

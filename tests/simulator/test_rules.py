@@ -353,3 +353,13 @@ def test_schemas_that_no_grammar_holds(
     assert words in said(body)
     status, _ = ask(simulator, "anthropic", {"tools": [{**tool, "strict": False}]})
     assert status == 200
+
+
+@pytest.mark.parametrize(("kind", "status"), [("image/png", 200), ("image/jpeg", 400)])
+def test_anthropic_looks_at_images(kind: str, status: int) -> None:
+    source = {"type": "base64", "media_type": kind, "data": "iVBORw0KGgo="}
+    message = {"role": "user", "content": [{"type": "image", "source": source}]}
+    with Simulator() as simulator:
+        told, body = ask(simulator, "anthropic", {"messages": [message]})
+    assert told == status
+    assert status == 200 or "appears to be a image/png image" in said(body)

@@ -78,7 +78,7 @@ def carried(dialect: Dialect, messages: list[Message], **fields: Any) -> Encoded
     drop: OnUnsupported = "drop" if fields.pop("drop", False) else "error"
     request = ChatCompletionRequest(model=dialect.model, messages=messages, **fields)
     validate(request)
-    return dialect.codec.encode(request, dialect.target(on_unsupported=drop))
+    return dialect.codec.encode(validate(request), dialect.target(on_unsupported=drop))
 
 
 def turns(encoded: Encoded) -> list[dict[str, Any]]:

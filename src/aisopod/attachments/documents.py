@@ -3,38 +3,29 @@
 import io
 from importlib.util import find_spec
 
+from aisopod.codecs.media import text_of
 from aisopod.errors import InvalidRequestError, UnsupportedFeatureError
 from aisopod.types import DocumentPart, TextPart
 
 __all__ = ["as_text"]
 
 
-def as_text(part: DocumentPart, data: bytes, media_type: str | None, path: str) -> TextPart:
+def as_text(part: DocumentPart, path: str) -> TextPart:
     """A document as text, below its name and what the model should know about it.
 
     Args:
-        part: the document.
-        data: its bytes.
-        media_type: its type; one of an unknown type is text.
+        part: the document, by its bytes.
         path: where it stands, for errors.
 
     Raises:
         UnsupportedFeatureError: it is a PDF, and the extra that reads those is missing.
         InvalidRequestError: there is no text in it, or it cannot be read.
     """
-    text = _pdf_text(data, path) if media_type == "application/pdf" else _decoded(data, path)
+    is_pdf = part.media_type == "application/pdf"
+    text = _pdf_text(part.data or b"", path) if is_pdf else text_of(part, path)
     heading = f"# {part.name}" if part.name else None
     told = "\n\n".join(piece for piece in (part.context, heading, text) if piece)
     return TextPart(text=told, cache=part.cache)
-
-
-def _decoded(data: bytes, path: str) -> str:
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InvalidRequestError(
-            f"the text is not UTF-8: {error}", field=f"{path}.data", remedy="Convert it to UTF-8"
-        ) from error
 
 
 def _pdf_text(data: bytes, path: str) -> str:

@@ -1,8 +1,6 @@
 """Fits a request's files to a wire: fetches what it reads no address of, changes what it refuses."""
 
 import asyncio
-import base64
-import binascii
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -12,7 +10,6 @@ from aisopod.attachments.addresses import why_not
 from aisopod.attachments.documents import as_text
 from aisopod.attachments.images import refit
 from aisopod.attachments.settings import FetchConfig
-from aisopod.codecs.media import base64_of
 from aisopod.errors import InvalidRequestError
 from aisopod.normalise.limits import Limits
 from aisopod.normalise.media_types import FilePart, shown_address, type_by_ending, type_of_content
@@ -27,7 +24,6 @@ from aisopod.types import (
     Part,
     ResponseWarning,
     TextPart,
-    sniff_media_type,
 )
 
 if TYPE_CHECKING:
@@ -204,12 +200,8 @@ def _changed(placing: Placing, misfit: Misfit, target: Target, notes: Notes) -> 
     part = placing.part
     if not may_need_change(part, misfit.files, misfit.side, target):
         return part
-    given = _bytes_of(part, placing.path)
-    if given is None:
-        return part
-    media_type, data = given
     if isinstance(part, DocumentPart):
-        text = as_text(part, data, media_type, placing.path)
+        text = as_text(part, placing.path)
         notes.warn(
             "document_as_text",
             "the text of a document was sent, since there is no place for documents",
@@ -217,23 +209,14 @@ def _changed(placing: Placing, misfit: Misfit, target: Target, notes: Notes) -> 
             part=placing.position,
         )
         return text
-    fitting = refit(data, media_type or "", misfit.files, misfit.side, placing.path)
+    fitting = refit(
+        part.data or b"", part.media_type or "", misfit.files, misfit.side, placing.path
+    )
     if fitting is None:
         return part
     if fitting.rule:
         notes.warn(fitting.rule, fitting.told, index=placing.index, part=placing.position)
-    return msgspec.structs.replace(part, url=None, data=fitting.data, media_type=fitting.media_type)
-
-
-def _bytes_of(part: FilePart, path: str) -> tuple[str | None, bytes] | None:
-    """Media type and bytes; None for a `data:` URL that holds none, which the codec refuses."""
-    if part.data is not None:
-        return part.media_type or sniff_media_type(part.data), part.data
-    media_type, text = base64_of(part, path)
-    try:
-        return media_type, base64.b64decode(text, validate=True)
-    except binascii.Error:
-        return None
+    return msgspec.structs.replace(part, data=fitting.data, media_type=fitting.media_type)
 
 
 def _stand_in(misfit: Misfit, notes: Notes) -> Part:

@@ -70,7 +70,7 @@ def refit(
     except (OSError, ValueError, SyntaxError) as error:
         if files.takes(media_type) and not too_large:
             return None  # nothing has to be changed, so whether it can be read is the server's word
-        raise _unreadable(path, error) from error
+        raise _unreadable(data[:16], path, error) from error
     if image is None:
         raise _bomb(path)
     kind = image.format or ""
@@ -140,7 +140,7 @@ def _made(
     try:
         plain = _plain(image)
     except (OSError, ValueError, SyntaxError) as error:
-        raise _unreadable(path, error) from error
+        raise _unreadable(image.format, path, error) from error
     # Lossless stays lossless as long as it is small enough; JPEG has no transparency.
     sees_through = plain.mode == "RGBA"
     kinds = ["PNG", "JPEG"] if sees_through or image.format in _LOSSLESS else ["JPEG"]
@@ -190,7 +190,15 @@ def _bomb(path: str) -> InvalidRequestError:
     )
 
 
-def _unreadable(path: str, error: Exception) -> InvalidRequestError:
+def _unreadable(found: object, path: str, error: Exception) -> InvalidRequestError:
+    from PIL import UnidentifiedImageError
+
+    # That one's own words name the object in memory that held the bytes.
+    unknown = isinstance(error, UnidentifiedImageError)
+    reason = "it is of no type that is known here" if unknown else str(error)
     return InvalidRequestError(
-        f"the image cannot be read: {error}", field=path, remedy="Give a whole image"
+        f"the image cannot be read: {reason}",
+        field=f"{path}.data",
+        value=found,
+        remedy="Give a whole image, or convert it to PNG, JPEG, GIF or WebP",
     )

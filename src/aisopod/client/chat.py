@@ -197,6 +197,8 @@ class AsyncClient(Profiles, Models):
     ) -> Preview:
         """What would be sent to a model: asks nobody, and needs no credential.
 
+        A project or location that nobody has set stands in the path by its name: `{project}`.
+
         Args:
             request: a whole request; else the rest, as for `stream`, says what is asked.
             model: `provider/model` or an alias, in place of the request's own.
@@ -261,7 +263,7 @@ class AsyncClient(Profiles, Models):
         response_format: object,
     ) -> Stream:
         routing = self._routing()
-        validate(request)
+        request = validate(request)
         check_chain(routing.pool, chain, wishes.profile)
         route = Route(routing, chain, request, wishes)
         if response_format is not None and isinstance(response_format, str | Mapping | JsonSchema):

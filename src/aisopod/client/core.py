@@ -18,10 +18,11 @@ from aisopod.errors import (
 )
 from aisopod.providers.protocol import ModelProvider
 from aisopod.providers.provider import Provider
+from aisopod.routing.building import build_transport
 from aisopod.routing.candidates import Candidate, chain_of
 from aisopod.routing.context import Hooks, Routing
 from aisopod.routing.known import account_of, build_directory, by_family, listings_cache
-from aisopod.routing.pool import Pool, build_transport
+from aisopod.routing.pool import Pool
 from aisopod.routing.recorder import Recorder
 from aisopod.routing.waiting import WaitingRooms
 from aisopod.stores import Ledger, SharedState, open_ledger, open_store

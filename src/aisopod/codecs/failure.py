@@ -112,22 +112,38 @@ def read_http_date(value: str) -> float | None:
         return None
 
 
-_NUMBER = r"([0-9][0-9,]{0,11})"
-# As `size > limit`, from Anthropic, llama.cpp and Gemini.
+# In plain digits, or with commas between thousands; one of more digits is no number of tokens.
+_NUMBER = "(?<![0-9,])(?P<{}>[0-9]{{1,3}}(?:,[0-9]{{3}})+|[0-9]{{1,12}})(?![0-9])"
+_LIMIT, _SIZE, _MORE = (_NUMBER.format(name) for name in ("limit", "size", "more"))
+# Sentences with both numbers. `more` is what may be generated, where it is told apart from the
+# prompt. The answers that show them are the cases of the tests, each with its source.
 _BOTH = (
-    rf"too long: {_NUMBER} tokens? > {_NUMBER}",
-    rf"exceed context limit: {_NUMBER} \+ [0-9]+ > {_NUMBER}",
-    rf"\({_NUMBER} tokens?\) exceeds?[^0-9]{{1,60}}{_NUMBER}",
-    rf"token count \(?{_NUMBER}\)? exceeds [^0-9]{{1,60}}{_NUMBER}",
+    rf"too long: {_SIZE} tokens? > {_LIMIT}",  # Anthropic
+    rf"too long: {_SIZE}, [^0-9]{{1,60}}{_LIMIT}",  # Ollama, Fireworks
+    rf"exceed context limit: {_SIZE} \+ {_MORE} > {_LIMIT}",  # Anthropic
+    rf"\({_MORE} > {_LIMIT} - {_SIZE}\)",  # vLLM
+    # Gemini, llama.cpp, SGLang, vLLM, Poolside
+    rf"{_SIZE}(?: tokens?)?\)? (?:exceeds?|is longer than|is too long)[^0-9]{{1,60}}{_LIMIT}",
+    rf"token count is {_SIZE} but [^0-9]{{1,60}}{_LIMIT}",  # Vertex AI
+    rf"max input tokens: {_LIMIT}, [^0-9]{{1,60}}{_SIZE}",  # Titan
+    rf"must be <= {_LIMIT}\. Given: {_SIZE} [^0-9]{{1,60}}{_MORE}",  # TGI, Together
+    rf"n_keep: {_SIZE} ?>= ?n_ctx: {_LIMIT}",  # LM Studio
+    rf"token limit: {_LIMIT} \(requested: {_SIZE}\)",  # Moonshot
+    rf"current length is {_SIZE} while limit is {_LIMIT}",  # Cerebras
 )
 _LIMITS = (
-    rf"(?:context|prompt|input) (?:length|window|size)[^0-9]{{0,30}}?{_NUMBER}",
-    rf"with {_NUMBER} maximum context length",
-    rf"(?:configured limit of|max size:) {_NUMBER}",
+    rf"length should be \[[0-9]+, ?{_LIMIT}\]",
+    # "by 500 tokens" is neither: it is by how much the prompt is too long.
+    rf"(?:context|prompt|input|model) (?:length|window|size)[^0-9]{{0,30}}?(?<!by ){_LIMIT}",
+    rf"with {_LIMIT} maximum context length",
+    rf"(?:configured limit of|max size:|number of tokens allowed|limit for this model is) \(?{_LIMIT}",
 )
-_SIZE = (
-    r"(?:requested|resulted in|request has|contains|prompt of|keep the first)\s+"
-    rf"(?:about |at least )?{_NUMBER}(?: input)? tokens"
+_SIZES = (
+    rf"total of (?:at least )?{_SIZE} tokens",
+    (
+        r"(?:requested|resulted in|request has|contains|prompt of|keep the first)\s+"
+        rf"(?:about |at least )?{_SIZE}(?: input)? tokens"
+    ),
 )
 
 
@@ -135,8 +151,9 @@ def context_numbers(text: str) -> tuple[int | None, int | None]:
     """The window and what was asked for, in tokens, as far as a message tells them."""
     for pattern in _BOTH:
         if found := re.search(pattern, text, re.IGNORECASE):
-            return _number(found[2]), _number(found[1])
-    return _first_number(_LIMITS, text), _first_number((_SIZE,), text)
+            told = found.groupdict()
+            return _number(told["limit"]), _number(told["size"]) + _number(told.get("more", "0"))
+    return _first_number(_LIMITS, text), _first_number(_SIZES, text)
 
 
 def _first_number(patterns: tuple[str, ...], text: str) -> int | None:

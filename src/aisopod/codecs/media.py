@@ -1,23 +1,14 @@
 """The bytes of a part, as JSON carries them."""
 
 import base64
-import re
 
 from aisopod.errors import InvalidRequestError
-from aisopod.types import DocumentPart, ImagePart, MediaPart, sniff_media_type
+from aisopod.types import DocumentPart, ImagePart, MediaPart
 
-__all__ = ["DOCUMENTS_REMEDY", "FETCH_REMEDY", "base64_of", "is_data_url", "own_file_id"]
+__all__ = ["DOCUMENTS_REMEDY", "FETCH_REMEDY", "base64_of", "own_file_id", "text_of"]
 
 DOCUMENTS_REMEDY = 'Extract the text and send that, or set normalise.documents = "text"'
 FETCH_REMEDY = "Give its bytes, or a web address with fetch.enabled = true"
-
-_DATA_URL = re.compile(r"data:([^;,]+)?(?:;[^;,]+)*?;base64,(.*)", re.DOTALL)
-
-
-def is_data_url(url: str | None) -> bool:
-    """Whether a URL holds the bytes itself."""
-    return url is not None and url.startswith("data:")
-
 
 # The forms of ids that uploaded files get: https://platform.openai.com/docs/api-reference/files,
 # https://docs.anthropic.com/en/docs/build-with-claude/files, https://ai.google.dev/api/files.
@@ -52,21 +43,20 @@ def own_file_id(file_id: str, path: str, *forms: str) -> str:
     return file_id
 
 
-def base64_of(part: ImagePart | DocumentPart | MediaPart, path: str) -> tuple[str | None, str]:
-    """Media type, where it is known, and base64 text of a part's bytes or of its data: URL.
+def base64_of(part: ImagePart | DocumentPart | MediaPart) -> str:
+    """The base64 text of a part's bytes."""
+    return base64.b64encode(part.data or b"").decode()
+
+
+def text_of(part: DocumentPart, path: str) -> str:
+    """The text of a document that is one.
 
     Raises:
-        InvalidRequestError: the URL is not base64.
+        InvalidRequestError: it is not UTF-8.
     """
-    if part.url is None:
-        data = part.data or b""
-        return part.media_type or sniff_media_type(data), base64.b64encode(data).decode()
-    match = _DATA_URL.fullmatch(part.url)
-    if match is None:
+    try:
+        return (part.data or b"").decode("utf-8-sig")
+    except UnicodeDecodeError as error:
         raise InvalidRequestError(
-            "this data: URL is not base64",
-            field=f"{path}.url",
-            value=part.url[:60],
-            remedy="Give the bytes as data",
-        )
-    return part.media_type or match[1], match[2]
+            f"the text is not UTF-8: {error}", field=f"{path}.data", remedy="Convert it to UTF-8"
+        ) from error

@@ -10,7 +10,7 @@ import platformdirs
 
 from aisopod.config.network import without_userinfo
 from aisopod.config.schema import Config, ProviderConfig
-from aisopod.errors import ConfigurationError, MissingCredentialError
+from aisopod.errors import ConfigurationError, MissingCredentialError, MissingSettingError
 from aisopod.providers.host import Credential, Host
 from aisopod.types import Secret, Timeouts
 
@@ -164,7 +164,8 @@ def base_url_for(host: Host, config: Config, environ: Mapping[str, str] | None =
     Empty where its platform decides.
 
     Raises:
-        ConfigurationError: there is none, or it is no http or https URL; names what to set.
+        MissingSettingError: there is none; names what to set.
+        ConfigurationError: it is no http or https URL.
     """
     environ = os.environ if environ is None else environ
     settings = settings_for(host, config)
@@ -178,7 +179,7 @@ def base_url_for(host: Host, config: Config, environ: Mapping[str, str] | None =
         return ""
     if not url:
         names = " or ".join((*host.base_url_variables, place))
-        raise ConfigurationError(f"{host.name} has no common address: set {names}")
+        raise MissingSettingError(f"{host.name} has no common address: set {names}")
     if host.parse_base_url is not None:
         url = host.parse_base_url(url)
     return usable_url(url, place)

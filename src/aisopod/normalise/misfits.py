@@ -10,7 +10,6 @@ from aisopod.types import (
     DocumentPart,
     ImagePart,
     MediaPart,
-    sniff_media_type,
 )
 
 __all__ = ["Misfit", "Placing", "file_parts", "find_misfits", "may_need_change"]
@@ -102,10 +101,9 @@ def may_need_change(part: FilePart, files: Files, side: int | None, target: Targ
         side: how many pixels an image may be wide, and high; whether it is, is not seen here.
         target: whom the request is for.
     """
-    given = _given(part)
-    if given is None:
+    if part.data is None:
         return False
-    media_type, size = given
+    media_type, size = part.media_type, len(part.data)
     match part:
         case ImagePart():
             return bool(files.types) and _may_not_fit(media_type, size, files, side)
@@ -131,14 +129,3 @@ def _files_of(limits: Limits, part: FilePart) -> Files:
             return limits.documents
         case MediaPart():
             return limits.media
-
-
-def _given(part: FilePart) -> tuple[str | None, int] | None:
-    """Media type and size of a file whose bytes stand in the request."""
-    if part.data is not None:
-        return part.media_type or sniff_media_type(part.data), len(part.data)
-    if part.url is None or not part.url.startswith("data:"):
-        return None
-    head, _, data = part.url.partition(",")
-    told = head[len("data:") :].partition(";")[0] or None
-    return part.media_type or told, len(data) * 3 // 4

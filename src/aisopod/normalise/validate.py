@@ -1,8 +1,12 @@
 """What no wire would take is refused before the network, with field, value and remedy."""
 
+from operator import is_
 from typing import get_args
 
+import msgspec
+
 from aisopod.errors import InvalidRequestError
+from aisopod.normalise.files import as_it_is
 from aisopod.types import (
     ChatCompletionRequest,
     DocumentPart,
@@ -17,18 +21,19 @@ from aisopod.types import (
     ThinkingPart,
     Tool,
     ToolChoice,
-    sniff_media_type,
 )
 
 __all__ = ["validate"]
 
 _ROLES = get_args(Role)
-_KINDS = {ImagePart: "image", DocumentPart: "document", MediaPart: "sound or film"}
 _PARTS = (TextPart, ImagePart, DocumentPart, MediaPart, ThinkingPart, OpaquePart)
 
 
-def validate(request: ChatCompletionRequest) -> None:
+def validate(request: ChatCompletionRequest) -> ChatCompletionRequest:
     """Check a request by the rules that hold on every wire.
+
+    Returns:
+        The request with its files as what they are; the given one is not changed.
 
     Raises:
         InvalidRequestError: it cannot be sent; names field, value and remedy.
@@ -39,8 +44,10 @@ def validate(request: ChatCompletionRequest) -> None:
         raise InvalidRequestError(
             "there is nothing to answer", field="messages", remedy="Give at least one message"
         )
-    for index, message in enumerate(request.messages):
-        _check_message(message, f"messages[{index}]")
+    messages = [
+        _checked_message(message, f"messages[{index}]")
+        for index, message in enumerate(request.messages)
+    ]
     _check_tool_ids(request.messages)
     _check_tools(request)
     _check_numbers(request)
@@ -49,9 +56,12 @@ def validate(request: ChatCompletionRequest) -> None:
         raise InvalidRequestError(
             "a JSON schema is an object", field="response_format.schema", value=wish.schema
         )
+    if all(map(is_, messages, request.messages)):
+        return request
+    return msgspec.structs.replace(request, messages=messages)
 
 
-def _check_message(message: Message, path: str) -> None:
+def _checked_message(message: Message, path: str) -> Message:
     if message.role not in _ROLES:
         raise InvalidRequestError(
             "there is no such role",
@@ -74,16 +84,21 @@ def _check_message(message: Message, path: str) -> None:
             remedy="Move them to the assistant's message",
         )
     if isinstance(message.content, str):
-        return
+        return message
     if not isinstance(message.content, list | tuple):
         raise InvalidRequestError(
             "content is a text or a list of parts", field=f"{path}.content", value=message.content
         )
-    for index, part in enumerate(message.content):
-        _check_part(part, f"{path}.content[{index}]")
+    content = [
+        _checked_part(part, f"{path}.content[{index}]")
+        for index, part in enumerate(message.content)
+    ]
+    if all(map(is_, content, message.content)):
+        return message
+    return msgspec.structs.replace(message, content=content)
 
 
-def _check_part(part: Part, path: str) -> None:
+def _checked_part(part: Part, path: str) -> Part:
     if not isinstance(part, _PARTS):
         raise InvalidRequestError(
             "this is no content part",
@@ -92,7 +107,7 @@ def _check_part(part: Part, path: str) -> None:
             remedy="Use TextPart, ImagePart, DocumentPart, MediaPart, ThinkingPart or OpaquePart",
         )
     if not isinstance(part, ImagePart | DocumentPart | MediaPart):
-        return
+        return part
     sources = [name for name in ("data", "url", "file_id") if getattr(part, name) is not None]
     if len(sources) != 1:
         raise InvalidRequestError(
@@ -101,28 +116,7 @@ def _check_part(part: Part, path: str) -> None:
             value=sources,
             remedy="Give data, url or file_id",
         )
-    if part.url is not None and not part.url.startswith(("https://", "http://", "data:")):
-        raise InvalidRequestError(
-            "this is no URL that a provider could fetch",
-            field=f"{path}.url",
-            value=part.url,
-            remedy="Give an https: URL, or read a file with from_file()",
-        )
-    if part.data is not None and not part.media_type and sniff_media_type(part.data) is None:
-        _check_unknown_data(part, part.data, path)
-
-
-def _check_unknown_data(part: ImagePart | DocumentPart | MediaPart, data: bytes, path: str) -> None:
-    if not data:
-        raise InvalidRequestError("is empty", field=f"{path}.data", remedy="Give the file's bytes")
-    if not isinstance(part, DocumentPart) or b"\x00" in data[:1024]:
-        kind = _KINDS[type(part)]
-        raise InvalidRequestError(
-            f"the bytes are of no known {kind} type",
-            field=f"{path}.media_type",
-            value=data[:16],
-            remedy="Set media_type, or convert to PNG, JPEG, GIF or WebP (documents: PDF or text)",
-        )
+    return as_it_is(part, path)
 
 
 def _check_tool_ids(messages: list[Message]) -> None:
@@ -155,7 +149,10 @@ def _check_tools(request: ChatCompletionRequest) -> None:
         return
     if not request.tools:
         raise InvalidRequestError(
-            "there are no tools to choose from", field="tool_choice", value=choice
+            "there are no tools to choose from",
+            field="tool_choice",
+            value=choice,
+            remedy="Give tools, or leave it out",
         )
     if isinstance(choice, ToolChoice) and names and choice.name not in names:
         raise InvalidRequestError(

@@ -71,7 +71,7 @@ class Platform(msgspec.Struct, frozen=True, kw_only=True):
             asks no network.
         settle: the host's options to the same with what the platform's own settings tell, such
             as `region` or `project`, and with the addresses `base_url` and, where it differs,
-            `listing_url` that follow from them. Given options win. Raises ConfigurationError with
+            `listing_url` that follow from them. Given options win. Raises MissingSettingError with
             the remedy for what is missing.
         open: settled options, and the folder where logins are kept, to the source of credentials.
         choices: options that ask for this source even where a variable holds a key.

@@ -128,7 +128,7 @@ class Provider:
             TransportError: no whole answer arrived.
             ProtocolError: the answer cannot be read.
         """
-        validate(request)
+        request = validate(request)
         return self.exchange(request, timeouts=timeouts)
 
     def exchange(
@@ -200,7 +200,7 @@ class Provider:
         Raises:
             InvalidRequestError: the request cannot be sent.
         """
-        validate(request)
+        request = validate(request)
         target = self._target(request.model)
         misfits = self._attachments.misfits(request, target, self.host.codec.limits)
         fitted = self._attachments.preview(request, misfits, target)
@@ -300,7 +300,7 @@ class Provider:
             ProviderError: the provider refused or failed.
             TransportError: no whole answer arrived.
         """
-        validate(request)
+        request = validate(request)
         counting = self.host.token_counting
         if counting is None:
             return await self._estimated(request)

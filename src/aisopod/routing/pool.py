@@ -6,14 +6,18 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from aisopod import config as configuration
-from aisopod.attachments.fitting import Attachments
 from aisopod.config import Config, Profile, ProfileConfig
-from aisopod.errors import ConfigurationError, MissingCredentialError
+from aisopod.errors import (
+    ConfigurationError,
+    MissingCredentialError,
+    MissingDependencyError,
+    MissingSettingError,
+)
 from aisopod.policy.cooldowns import Cooldowns
 from aisopod.policy.selection import Option
-from aisopod.providers.host import Credential, CredentialSource, Host
+from aisopod.providers.host import Host
 from aisopod.providers.protocol import ModelProvider
-from aisopod.providers.provider import Provider
+from aisopod.routing.building import Place, build_provider, engine_at, settled_place
 from aisopod.routing.candidates import Candidate
 from aisopod.transport import Transport
 from aisopod.types import Timeouts
@@ -21,8 +25,6 @@ from aisopod.types import Timeouts
 __all__ = [
     "Pool",
     "Ready",
-    "build_provider",
-    "build_transport",
 ]
 
 log = logging.getLogger("aisopod")
@@ -131,18 +133,27 @@ class Pool:
         raise first
 
     def unsigned(self, provider: str, base_url: str | None = None) -> ModelProvider:
-        """As `default`; without any credential, the provider for what needs none.
+        """The provider as its first profile has it, without credential: for what needs none.
+
+        What else it needs and nobody has set, such as a project, is left open.
 
         Raises:
-            ConfigurationError: it is not set up for another reason.
+            UnknownProviderError: there is no such provider.
+            ConfigurationError: something is set, and wrong.
         """
-        try:
+        host = configuration.find_host(provider, self._config)
+        if not isinstance(host, Host):
             return self.default(provider, base_url)
+        try:
+            settings = next(iter(self.profiles(provider).values())).settings
         except MissingCredentialError:
-            host = configuration.find_host(provider, self._config)
-            if not isinstance(host, Host):
-                raise
-            return build_provider(host, self._config, self._transport, base_url=base_url)
+            settings = ProfileConfig()
+        address = base_url or settings.base_url
+        try:
+            place = settled_place(host, self._config, address, settings.options)
+        except (MissingSettingError, MissingDependencyError):
+            place = Place(address or "", settings.options)
+        return engine_at(host, self._config, self._transport, place, timeouts=self._timeouts)
 
     def options(self, chain: Sequence[Candidate], pinned: str | None = None) -> list[Option]:
         """Every profile that may serve a candidate, in the candidates' order.
@@ -338,66 +349,4 @@ def _foreign(provider: str) -> Profile:
         settings=ProfileConfig(),
         load=lambda: None,
         stamp=lambda: None,
-    )
-
-
-def build_provider(
-    host: Host,
-    config: Config,
-    transport: Callable[[], Transport],
-    *,
-    credential: Credential | None = None,
-    base_url: str | None = None,
-    headers: Mapping[str, str] | None = None,
-    options: Mapping[str, str] | None = None,
-    timeouts: Timeouts | None = None,
-) -> Provider:
-    """A provider of what was given and, for the rest, of what is configured.
-
-    Raises:
-        ConfigurationError: something that it needs is missing or wrong.
-    """
-    settings = configuration.settings_for(host, config)
-    address = (
-        configuration.usable_url(base_url, "base_url")
-        if base_url
-        else configuration.base_url_for(host, config)
-    )
-    settled = {**host.option_defaults, **configuration.options_for(host, config), **(options or {})}
-    source: CredentialSource | None = None
-    if host.platform is not None:
-        settled = dict(host.platform.settle(settled | ({"base_url": address} if address else {})))
-        address = settled["base_url"]
-        if credential is None:
-            source = host.platform.open(settled, configuration.logins_folder())
-    return Provider(
-        host,
-        transport(),
-        credential=credential or source,
-        base_url=address,
-        headers={**settings.headers, **(headers or {})},
-        options=settled,
-        timeouts=timeouts or configuration.timeouts_for(host, config),
-        on_unsupported=config.on_unsupported,
-        normalise=config.normalise,
-        rules=[*settings.rules, *config.rules],
-        attachments=Attachments(
-            config.fetch,
-            ca_bundle=config.network.ca_bundle,
-            proxy_for=lambda url: configuration.proxy_for(url, config.network),
-        ),
-    )
-
-
-def build_transport(config: Config) -> Transport:
-    """What carries the bytes, as the configuration has it."""
-    # The HTTP library costs more to import than all of aisopod: only who sends pays for it.
-    from aisopod.transport.aiohttp_transport import AiohttpTransport
-
-    network = config.network
-    return AiohttpTransport(
-        ca_bundle=network.ca_bundle,
-        client_certificate=network.client_certificate,
-        client_key=network.client_key,
-        proxy_for=lambda url: configuration.proxy_for(url, network),
     )

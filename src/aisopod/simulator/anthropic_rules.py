@@ -4,6 +4,7 @@ Rules by model follow the table of the models' documentation; a model of another
 them.
 """
 
+import base64
 import hashlib
 import re
 from collections.abc import Mapping
@@ -11,6 +12,7 @@ from typing import Any
 
 from aisopod.simulator.anthropic_schemas import check_schemas
 from aisopod.simulator.wire import Call, Fields, Refusal
+from aisopod.types import sniff_media_type
 
 __all__ = [
     "blocks_of", "check", "check_begun", "check_count", "check_settings", "merged", "signature_of",
@@ -310,6 +312,8 @@ def _check_block(block: Fields, path: str, issued: Mapping[str, set[str]]) -> No
             _check_name(block["name"], f"{path}.tool_use")
         case "tool_result":
             _check_result_content(block.get("content", ""), path)
+        case "image":
+            _check_image(block["source"], f"{path}.image")
         case "thinking":
             _check_signature(block, path, issued)
         case _:
@@ -329,6 +333,20 @@ def _check_result_content(content: Any, path: str) -> None:  # noqa: ANN401 - an
     for inner in content if isinstance(content, list) else ():
         if inner["type"] == "text":
             _check_text(inner["text"], f"{path}.tool_result.content")
+        if inner["type"] == "image":
+            _check_image(inner["source"], f"{path}.tool_result.content.image")
+
+
+def _check_image(source: Fields, path: str) -> None:
+    """Source: https://github.com/BerriAI/litellm/issues/24900."""
+    if source["type"] != "base64":
+        return
+    told, found = source["media_type"], sniff_media_type(base64.b64decode(source["data"]))
+    if found is not None and found != told:
+        raise _bad(
+            f"{path}.source.base64: The image was specified using the {told} media type, but the "
+            f"image appears to be a {found} image"
+        )
 
 
 def _check_signature(block: Fields, path: str, issued: Mapping[str, set[str]]) -> None:

@@ -56,7 +56,7 @@ class ImagePart(msgspec.Struct, frozen=True, kw_only=True, tag="image"):
         data: the file's bytes.
         url: an `https:` or `data:` URL.
         file_id: id of a file uploaded to the provider.
-        media_type: such as `image/png`; told from the bytes when None.
+        media_type: such as `image/png`; the bytes decide where they tell it.
         detail: how closely to look (`auto`, `low`, `high`, `original`), where the wire has it.
         signature: proof of origin, where a provider signs the images that its model makes.
         provider: who made `signature`; it goes back to that provider only.
@@ -88,7 +88,7 @@ class DocumentPart(msgspec.Struct, frozen=True, kw_only=True, tag="document"):
 
     Attributes:
         data: the file's bytes.
-        url: an `https:` URL.
+        url: an `https:` or `data:` URL.
         file_id: id of a file uploaded to the provider.
         media_type: such as `application/pdf`; told from the bytes when None.
         name: file name or title.
@@ -123,7 +123,7 @@ class MediaPart(msgspec.Struct, frozen=True, kw_only=True, tag="media"):
 
     Attributes:
         data: the file's bytes.
-        url: an `https:` URL.
+        url: an `https:` or `data:` URL.
         file_id: id of a file uploaded to the provider, or its address in the provider's storage.
         media_type: such as `audio/mpeg` or `video/mp4`; told from the bytes when None.
         cache: a prompt-caching mark after this part.

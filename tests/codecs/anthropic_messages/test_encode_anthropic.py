@@ -10,6 +10,7 @@ from aisopod.codecs.anthropic_messages.counting import count_body
 from aisopod.codecs.codec import Encoded
 from aisopod.errors import InvalidRequestError, UnsupportedFeatureError
 from aisopod.normalise.target import Target
+from aisopod.normalise.validate import validate
 from aisopod.types import (
     CacheControl,
     ChatCompletionRequest,
@@ -30,7 +31,7 @@ SONNET = "claude-sonnet-4-5-20250929"
 def encoded(model: str = SONNET, policy: OnUnsupported = "error", **fields: Any) -> Encoded:
     target = Target(provider="anthropic", model=model, on_unsupported=policy)
     request = ChatCompletionRequest(model=model, **{"messages": HI, **fields})
-    return codec.encode(request, target)
+    return codec.encode(validate(request), target)
 
 
 def body(model: str = SONNET, policy: OnUnsupported = "error", **fields: Any) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from aisopod.codecs.anthropic_messages.codec import codec
 from aisopod.codecs.codec import Encoded
 from aisopod.errors import InvalidRequestError, UnsupportedFeatureError
 from aisopod.normalise.target import Target
+from aisopod.normalise.validate import validate
 from aisopod.types import (
     CacheControl,
     ChatCompletionRequest,
@@ -35,7 +36,7 @@ EPHEMERAL = {"type": "ephemeral"}
 
 def encoded(*messages: Message) -> Encoded:
     request = ChatCompletionRequest(model=TARGET.model, messages=list(messages))
-    return codec.encode(request, TARGET)
+    return codec.encode(validate(request), TARGET)
 
 
 def body(*messages: Message) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from aisopod.codecs.bedrock_converse.families import bare_name, family_of
 from aisopod.codecs.codec import Encoded
 from aisopod.errors import InvalidRequestError, UnsupportedFeatureError
 from aisopod.normalise.target import Target
+from aisopod.normalise.validate import validate
 from aisopod.types import (
     CacheControl,
     ChatCompletionRequest,
@@ -53,7 +54,7 @@ def encode(
     target = Target(
         provider="bedrock", model=request.model, on_unsupported="drop" if drop else "error"
     )
-    encoded = codec.encode(request, target)
+    encoded = codec.encode(validate(request), target)
     body: dict[str, Any] = msgspec.json.decode(encoded.body)
     judge = converse_problems if judged else converse_type_problems
     assert not judge(encoded.body, request.model)
@@ -146,7 +147,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"tools": [OpaqueTool(provider="openai", data={})]}, "tools[0]"),
     ({"messages": [Message(role="system", content="x")]}, "messages"),
     ({"messages": [user(ImagePart(url="https://x/y.png"))]}, "messages[0].content[0]"),
-    ({"messages": [user(ImagePart(data=PNG, media_type="image/bmp"))]},
+    ({"messages": [user(ImagePart(data=b"x", media_type="image/bmp"))]},
      "messages[0].content[0].media_type"),
     ({"model": "us.amazon.nova-micro-v1:0", "messages": [user(ImagePart(data=PNG))]},
      "messages[0].content[0]"),

@@ -10,6 +10,7 @@ from aisopod.codecs.bedrock_invoke.codec import codec
 from aisopod.codecs.bedrock_invoke.counting import count_body
 from aisopod.errors import OverloadedError, ProtocolError, RateLimitError, StreamInterruptedError
 from aisopod.normalise.target import Target
+from aisopod.normalise.validate import validate
 from aisopod.types import ChatCompletionRequest, Message, Reasoning, Tool, fold
 
 MODEL = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
@@ -19,7 +20,7 @@ TARGET = Target(provider="bedrock-anthropic", model=MODEL)
 def encode(**fields: Any) -> tuple[dict[str, Any], Any]:
     messages = [Message(role="user", content="hi")]
     request = ChatCompletionRequest(**{"model": MODEL, "messages": messages, **fields})
-    encoded = codec.encode(request, TARGET)
+    encoded = codec.encode(validate(request), TARGET)
     body: dict[str, Any] = msgspec.json.decode(encoded.body)
     return body, encoded
 

@@ -12,6 +12,7 @@ from aisopod.codecs.gemini_generate.counting import count_body, vertex_count_bod
 from aisopod.codecs.gemini_generate.quirks import Quirks
 from aisopod.errors import InvalidRequestError, UnsupportedFeatureError
 from aisopod.normalise.target import Target
+from aisopod.normalise.validate import validate
 from aisopod.types import (
     CacheControl,
     ChatCompletionRequest,
@@ -51,7 +52,7 @@ def encode(
         provider="gemini", model=request.model, on_unsupported="drop" if drop else "error",
         quirks=quirks,
     )  # fmt: skip
-    encoded = codec.encode(request, target)
+    encoded = codec.encode(validate(request), target)
     body: dict[str, Any] = msgspec.json.decode(encoded.body)
     judge = gemini_problems if judged else gemini_type_problems
     assert not judge(encoded.body, request.model)
@@ -418,7 +419,7 @@ def test_the_request_is_not_changed() -> None:
     request = ChatCompletionRequest(model=THREE, messages=[HI, message, result(OWN)], tools=[TOOL],
                                     extra={"generationConfig": {"topK": 1}})  # fmt: skip
     before = msgspec.json.encode(request)
-    codec.encode(request, Target(provider="gemini", model=THREE))
+    codec.encode(validate(request), Target(provider="gemini", model=THREE))
     assert msgspec.json.encode(request) == before
 
 

@@ -11,6 +11,7 @@ from aisopod.codecs.codec import Encoded
 from aisopod.codecs.ollama_chat.codec import codec
 from aisopod.errors import InvalidRequestError, StreamInterruptedError, UnsupportedFeatureError
 from aisopod.normalise.target import Target
+from aisopod.normalise.validate import validate
 from aisopod.types import (
     ChatCompletionRequest,
     DocumentPart,
@@ -39,7 +40,7 @@ def encode(*, drop: bool = False, **fields: Any) -> tuple[dict[str, Any], Encode
     target = Target(
         provider="ollama", model=request.model, on_unsupported="drop" if drop else "error"
     )
-    encoded = codec.encode(request, target)
+    encoded = codec.encode(validate(request), target)
     body: dict[str, Any] = msgspec.json.decode(encoded.body)
     ChatRequest(**body)
     return body, encoded

@@ -12,6 +12,7 @@ from aisopod.codecs.openai_chat.codec import codec
 from aisopod.codecs.openai_chat.quirks import Quirks
 from aisopod.errors import InvalidRequestError, UnsupportedFeatureError
 from aisopod.normalise.target import Target
+from aisopod.normalise.validate import validate
 from aisopod.providers.compatible import HOSTS
 from aisopod.providers.host import Host
 from aisopod.providers.openai import host as openai
@@ -53,7 +54,7 @@ def encoded(
         quirks=host.quirks,
         on_unsupported=on_unsupported,
     )
-    return codec.encode(request, target)
+    return codec.encode(validate(request), target)
 
 
 def body(*messages: Message, **options: Any) -> dict[str, Any]:
@@ -199,7 +200,7 @@ def test_what_a_model_does_not_take_is_refused_or_noted(fields: dict[str, Any], 
         ({"model": "o1-mini", "response_format": JsonSchema(schema={})}, "response_format"),
         ({"tool_choice": "required"}, "tool_choice"),
         ({"tool_choice": ToolChoice(name="f")}, "tool_choice"),
-        ({"tools": [TOOL], "tool_choice": ToolChoice(name="g")}, "tool_choice"),
+        ({"tools": [TOOL], "tool_choice": ToolChoice(name="g")}, "tool_choice.name"),
         ({"tools": [OpaqueTool(provider="anthropic", data={})]}, "tools[0]"),
     ],
 )
@@ -650,7 +651,9 @@ def test_citations_are_noted() -> None:
 
 def test_without_quirks_only_what_every_server_takes_is_sent() -> None:
     request = ChatCompletionRequest(model="gpt-5", messages=[SYSTEM, USER], max_tokens=5)
-    got = msgspec.json.decode(codec.encode(request, Target(provider="x", model="gpt-5")).body)
+    got = msgspec.json.decode(
+        codec.encode(validate(request), Target(provider="x", model="gpt-5")).body
+    )
     assert got["messages"][0]["role"] == "system"
     assert got["max_tokens"] == 5
     assert Quirks() == Quirks(max_tokens_field="max_tokens")

@@ -16,13 +16,18 @@ __all__ = ["Case"]
 
 
 class Case(NamedTuple):
-    """One answer, and the rule and the class that are right for it."""
+    """One answer, and the rule and the class that are right for it.
+
+    `limit` and `size` are the tokens that a prompt which is too long is told with.
+    """
 
     rule: str
     error: type[ProviderError]
     status: int | None
     body: Any
     headers: Mapping[str, str] = {}
+    limit: int | None = None
+    size: int | None = None
 
     @property
     def raw(self) -> bytes:

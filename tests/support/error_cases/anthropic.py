@@ -57,13 +57,23 @@ CASES = [
     Case("anthropic/content-filter", errors.ContentFilterError, 400,
          failure(INVALID, "Output blocked by content filtering policy")),
     Case("anthropic/context-length", errors.ContextLengthError, 400,
-         failure(INVALID, "prompt is too long: 201130 tokens > 200000 maximum")),
+         failure(INVALID, "prompt is too long: 201130 tokens > 200000 maximum"),
+         limit=200_000, size=201_130),
+    # Without numbers: RooCodeInc/Roo-Code issue 5816.
+    Case("anthropic/context-length", errors.ContextLengthError, 413,
+         failure(INVALID, "Prompt is too long")),
     Case("anthropic/context-length", errors.ContextLengthError, 400,
          failure(INVALID, "input length and `max_tokens` exceed context limit: 178959 + 64000 > "
-                 "200000, decrease input length or `max_tokens` and try again")),
+                 "200000, decrease input length or `max_tokens` and try again"),
+         limit=200_000, size=178_959 + 64_000),
     Case("anthropic/context-length", errors.ContextLengthError, 400,
          failure("exceed_context_size_error", "request (5012 tokens) exceeds the available "
-                 "context size (4096 tokens), try increasing it", n_ctx=4096)),
+                 "context size (4096 tokens), try increasing it", n_ctx=4096), limit=4096, size=5012),
+    # vLLM's server of this wire: its own sentences.
+    Case("anthropic/context-length", errors.ContextLengthError, 400,
+         failure(INVALID, "This model's maximum context length is 6048 tokens. However, you "
+                 "requested 6616 tokens (568 in the messages, 6048 in the completion)."),
+         limit=6048, size=6616),
     Case("anthropic/invalid-request-error", errors.BadRequestError, 400,
          failure(INVALID, "messages.0: Input does not match the expected shape.")),
     Case("anthropic/invalid-request-error", errors.BadRequestError, 413,

@@ -50,7 +50,22 @@ CASES = [
     Case("bedrock/context-length", errors.ContextLengthError, 400,
          {"message": "The model returned the following errors: input length and `max_tokens` "
           "exceed context limit: 196395 + 64000 > 204698, decrease input length or `max_tokens` "
-          "and try again"}, VALIDATION),
+          "and try again"}, VALIDATION, limit=204_698, size=196_395 + 64_000),
+    # daisuke-awaji/moca issue 254.
+    Case("bedrock/context-length", errors.ContextLengthError, 400,
+         {"message": "The model returned the following errors: prompt is too long: 200049 tokens > "
+          "200000 maximum"}, VALIDATION, limit=200_000, size=200_049),
+    # Titan.
+    Case("bedrock/context-length", errors.ContextLengthError, 400,
+         {"message": "400 Bad Request: Too many input tokens. Max input tokens: 8192, request input "
+          "token count: 10000 "}, VALIDATION, limit=8192, size=10_000),
+    # Llama: NousResearch/hermes-agent pull request 98726.
+    Case("bedrock/context-length", errors.ContextLengthError, 400,
+         {"message": "This model's maximum context length is 1048576 tokens. Please reduce the "
+          "length of the prompt"}, VALIDATION, limit=1_048_576),
+    Case("bedrock/context-length", errors.ContextLengthError, 400,
+         {"message": "Input Tokens Exceeded: Number of input tokens exceeds maximum length. Please "
+          "update the input to try again."}, VALIDATION),
     Case("bedrock/model-identifier", errors.ModelNotFoundError, 400,
          {"message": "The provided model identifier is invalid."}, VALIDATION),
     Case("bedrock/inference-profile", errors.ModelNotFoundError, 400, {"message": ON_DEMAND},

@@ -83,7 +83,19 @@ CASES = [
                  "country. Please enable billing on your project in Google AI Studio.")),
     Case("gemini/context-length", errors.ContextLengthError, 400,
          failure(400, "INVALID_ARGUMENT", "The input token count (1200293) exceeds the maximum "
-                 "number of tokens allowed (1048576).")),
+                 "number of tokens allowed (1048576)."), limit=1_048_576, size=1_200_293),
+    # arkavo-org/arkavo-edge issue 371, warpdotdev/warp issue 15662.
+    Case("gemini/context-length", errors.ContextLengthError, 400,
+         failure(400, "INVALID_ARGUMENT", "The input token count exceeds the maximum number of "
+                 "tokens allowed (1048576)."), limit=1_048_576),
+    Case("gemini/context-length", errors.ContextLengthError, 400,
+         failure(400, "INVALID_ARGUMENT", "The input token count exceeds the maximum number of "
+                 "tokens allowed 1048576."), limit=1_048_576),
+    # Vertex AI: google-gemini/gemini-cli issue 19727.
+    Case("gemini/context-length", errors.ContextLengthError, 400,
+         failure(400, "INVALID_ARGUMENT", "Unable to submit request because the input token count "
+                 "is 1251952 but model only supports up to 1048576. Reduce the input token count "
+                 "and try again."), limit=1_048_576, size=1_251_952),
     Case("gemini/permission-denied", errors.PermissionDeniedError, 403,
          failure(403, "PERMISSION_DENIED", "Permission 'aiplatform.endpoints.predict' denied on "
                  "resource", info("IAM_PERMISSION_DENIED"))),

@@ -34,11 +34,28 @@ CASES = [
     Case("openai/context-length", errors.ContextLengthError, 400,
          failure("This model's maximum context length is 32768 tokens. However, you requested "
                  "35969 tokens (9969 in the messages, 26000 in the completion).", INVALID,
+                 "context_length_exceeded"), limit=32_768, size=35_969),
+    # Groq: letta-ai/letta issue 1963; OpenAI: anomalyco/opencode issue 6071.
+    Case("openai/context-length", errors.ContextLengthError, 400,
+         failure("Please reduce the length of the messages or completion.", INVALID,
                  "context_length_exceeded")),
+    Case("openai/context-length", errors.ContextLengthError, None,
+         failure("Your input exceeds the context window of this model. Please adjust your input "
+                 "and try again.", INVALID, "context_length_exceeded")),
+    # llama.cpp: oobabooga/textgen issue 7257, ggml-org/llama.cpp pull request 15780.
+    Case("openai/context-length", errors.ContextLengthError, 400,
+         failure("the request exceeds the available context size. try increasing the context size "
+                 "or enable context shift", "exceed_context_size_error", code=400,
+                 n_prompt_tokens=14_429, n_ctx=8192), limit=8192, size=14_429),
+    # Mistral: BerriAI/litellm pull request 21647.
+    Case("openai/context-length", errors.ContextLengthError, 400,
+         {"object": "error", "message": "Prompt contains 65673 tokens and 0 draft tokens, too "
+          "large for model with 32768 maximum context length", "type": INVALID, "code": "3051"},
+         limit=32_768, size=65_673),
     # dyad-sh/dyad issue 1950.
     Case("openai/context-length", errors.ContextLengthError, 413,
          failure("Request body too large for gpt-5-mini model. Max size: 4000 tokens.",
-                 code="tokens_limit_reached")),
+                 code="tokens_limit_reached"), limit=4000),
     Case("openai/invalid-api-key", errors.AuthenticationError, 401,
          failure("Incorrect API key provided: bad-key.", INVALID, "invalid_api_key")),
     Case("openai/model-not-found", errors.ModelNotFoundError, 404,
@@ -89,33 +106,108 @@ CASES = [
                      "status": "RESOURCE_EXHAUSTED"}}]),
     Case("openai/context-length-text", errors.ContextLengthError, 400,
          failure("Input tokens exceed the configured limit of 272000 tokens. Your messages "
-                 "resulted in 509178 tokens. Please reduce the length of the messages.", INVALID)),
+                 "resulted in 509178 tokens. Please reduce the length of the messages.", INVALID),
+         limit=272_000, size=509_178),
     # OpenRouter: OpenHands/OpenHands issue 8149, and ai-christianson/RA.Aid issue 41 for 502.
     Case("openai/context-length-text", errors.ContextLengthError, 400,
          failure("This endpoint's maximum context length is 40960 tokens. However, you requested "
                  "about 42988 tokens (38892 of text input, 4096 in the output). Please reduce the "
-                 "length of either one.", code=400)),
+                 "length of either one.", code=400), limit=40_960, size=42_988),
     Case("openai/context-length-text", errors.ContextLengthError, 502,
          failure("This model's maximum context length is 16000 tokens. However, you requested "
-                 "17165 tokens (13069 in the messages, 4096 in the completion).", code=502)),
-    # Mistral: BerriAI/litellm pull request 21647.
-    Case("openai/context-length-text", errors.ContextLengthError, 400,
-         {"object": "error", "message": "Prompt contains 65673 tokens and 0 draft tokens, too "
-          "large for model with 32768 maximum context length", "type": INVALID, "code": "3051"}),
+                 "17165 tokens (13069 in the messages, 4096 in the completion).", code=502),
+         limit=16_000, size=17_165),
     # xAI: cline/cline issue 3120.
     Case("openai/context-length-text", errors.ContextLengthError, 400,
          {"code": "Client specified an invalid argument",
           "error": "This model's maximum prompt length is 131072 but the request contains 136973 "
-          "tokens."}),
+          "tokens."}, limit=131_072, size=136_973),
     # LM Studio: lmstudio-ai/lmstudio-bug-tracker issue 237.
     Case("openai/context-length-text", errors.ContextLengthError, 400,
          {"error": "Trying to keep the first 15857 tokens when context the overflows. However, "
-          "the model is loaded with context length of only 4096 tokens, which is not enough."}),
+          "the model is loaded with context length of only 4096 tokens, which is not enough."},
+         limit=4096, size=15_857),
+    # The same server later: Gitlawb/openclaude issue 353, anomalyco/opencode issue 2259.
+    Case("openai/context-length-text", errors.ContextLengthError, 400,
+         {"error": "The number of tokens to keep from the initial prompt is greater than the "
+          "context length (n_keep: 13055>= n_ctx: 4096). Try to load the model with a larger "
+          "context length, or provide a shorter input."}, limit=4096, size=13_055),
+    Case("openai/context-length-text", errors.ContextLengthError, None,
+         {"error": "The number of tokens to keep from the initial prompt is greater than the "
+          "context length. Try to load the model with a larger context length, or provide a "
+          "shorter input"}),
     # vLLM: meta-llama/llama-verifications issue 58.
     Case("openai/context-length-text", errors.ContextLengthError, 400,
          {"object": "error", "message": "This model's maximum context length is 131072 tokens. "
           "However, you requested 156632 tokens (152536 in the messages, 4096 in the completion).",
-          "type": "BadRequestError", "param": None, "code": 400}),
+          "type": "BadRequestError", "param": None, "code": 400}, limit=131_072, size=156_632),
+    # Later: earendil-works/pi pull request 5929, AIDotNet/OpenCowork issue 82.
+    Case("openai/context-length-text", errors.ContextLengthError, 400,
+         failure("This model's maximum context length is 262144 tokens. However, you requested "
+                 "128000 output tokens and your prompt contains at least 134145 input tokens, for "
+                 "a total of at least 262145 tokens. Please reduce the length of the input prompt "
+                 "or the number of requested output tokens. (parameter=input_tokens, value=134145)",
+                 "BadRequestError", code=400), limit=262_144, size=262_145),
+    # xorbitsai/inference issue 3785, vllm-project/vllm issues 12165 and 33418.
+    Case("openai/context-length-text", errors.ContextLengthError, 400,
+         failure("The decoder prompt (length 17772) is longer than the maximum model length of "
+                 "16384.", code=400), limit=16_384, size=17_772),
+    Case("openai/context-length-text", errors.ContextLengthError, 400,
+         failure("The prompt (total length 25938) is too long to fit into the model (context "
+                 "length 4096). Make sure that `max_model_len` is no smaller than the number of "
+                 "text tokens plus multimodal tokens.", code=400), limit=4096, size=25_938),
+    Case("openai/context-length-text", errors.ContextLengthError, 400,
+         failure("'max_tokens' or 'max_completion_tokens' is too large: 100. This model's maximum "
+                 "context length is 4096 tokens and your request has 4090 input tokens (100 > "
+                 "4096 - 4090).", code=400), limit=4096, size=4190),
+    # SGLang: QwenLM/Qwen3 issue 1321, sgl-project/sglang issue 4048 and its source.
+    Case("openai/context-length-text", errors.ContextLengthError, 400,
+         {"object": "error", "message": "The input (61709 tokens) is longer than the model's context "
+          "length (40960 tokens).", "type": "BadRequestError", "param": None, "code": 400},
+         limit=40_960, size=61_709),
+    Case("openai/context-length-text", errors.ContextLengthError, 400,
+         failure("Input length (160062 tokens) exceeds the maximum allowed length (59862 tokens).",
+                 code=400), limit=59_862, size=160_062),
+    Case("openai/context-length-text", errors.ContextLengthError, 400,
+         failure("Requested token count exceeds the model's maximum context length of 262144 "
+                 "tokens. You requested a total of 270128 tokens: 261936 tokens from the input "
+                 "messages and 8192 tokens for the completion.", code=400),
+         limit=262_144, size=270_128),
+    # DeepSeek: FoundationAgents/OpenManus issue 79.
+    Case("openai/context-length-text", errors.ContextLengthError, 400,
+         failure("This model's maximum context length is 65536 tokens. However, you requested "
+                 "66343 tokens (62247 in the messages, 4096 in the completion). Please reduce the "
+                 "length of the messages or completion.", INVALID, INVALID),
+         limit=65_536, size=66_343),
+    # Together: BerriAI/litellm issue 4934.
+    Case("openai/context-length-text", errors.ContextLengthError, 422,
+         failure("Input validation error: `inputs` tokens + `max_new_tokens` must be <= 4097. "
+                 "Given: 80125 `inputs` tokens and 4096 `max_new_tokens`", INVALID),
+         limit=4097, size=84_221),
+    # Cerebras: cline/cline issue 5140. Poolside by OpenRouter: earendil-works/pi issue 4943.
+    Case("openai/context-length-text", errors.ContextLengthError, 400,
+         failure("Please reduce the length of the messages or completion. Current length is 42328 "
+                 "while limit is 40000", INVALID), limit=40_000, size=42_328),
+    Case("openai/context-length-text", errors.ContextLengthError, 400,
+         failure("Provider returned error", code=400, metadata={
+             "raw": "Input length 131393 exceeds the maximum allowed input length of 131040 tokens."
+         }), limit=131_040, size=131_393),
+    # Gemini's compatible endpoint: google-gemini/gemini-cli issue 4231.
+    Case("openai/context-length-text", errors.ContextLengthError, 400,
+         [{"error": {"code": 400, "message": "The input token count (3475108) exceeds the maximum "
+                     "number of tokens allowed (1048576).", "status": "INVALID_ARGUMENT"}}],
+         limit=1_048_576, size=3_475_108),
+    # Moonshot, and the models of Alibaba: earendil-works/pi issue 129 and its tests.
+    Case("openai/context-length-text", errors.ContextLengthError, 400,
+         failure("Invalid request: Your request exceeded model token limit: 262144 (requested: "
+                 "291351)", INVALID), limit=262_144, size=291_351),
+    Case("openai/context-length-text", errors.ContextLengthError, 400,
+         failure("Range of input length should be [1, 129024]", INVALID, "invalid_parameter_error"),
+         limit=129_024),
+    # Thousands with separators, as some gateways write them.
+    Case("openai/context-length-text", errors.ContextLengthError, 400,
+         failure("This model's maximum context length is 128,000 tokens. However, your messages "
+                 "resulted in 1,130,001 tokens.", INVALID), limit=128_000, size=1_130_001),
     Case("openai/api-key-text", errors.AuthenticationError, 400,
          {"code": "Client specified an invalid argument",
           "error": "Incorrect%20API%20key%20provided:%20ba***na."}),

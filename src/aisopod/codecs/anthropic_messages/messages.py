@@ -1,12 +1,10 @@
 """Messages to the wire's turns: https://docs.anthropic.com/en/api/messages."""
 
-import base64
-import binascii
 from typing import Any
 
 from aisopod.codecs.anthropic_messages.limits import IMAGES
 from aisopod.codecs.arguments import arguments_object
-from aisopod.codecs.media import base64_of, is_data_url, own_file_id
+from aisopod.codecs.media import base64_of, own_file_id, text_of
 from aisopod.errors import InvalidRequestError
 from aisopod.normalise.notes import Notes
 from aisopod.normalise.placed import Placed
@@ -111,39 +109,35 @@ def _part(part: Part, placed: Placed, position: int, notes: Notes) -> Block:
 def _image_source(part: ImagePart, path: str) -> Block:
     if part.file_id is not None:
         return {"type": "file", "file_id": own_file_id(part.file_id, path, "file_")}
-    if part.url is not None and not is_data_url(part.url):
+    if part.url is not None:
         return {"type": "url", "url": part.url}
-    media_type, data = base64_of(part, path)
-    if media_type not in IMAGES:
+    if part.media_type not in IMAGES:
         raise InvalidRequestError(
             "this wire takes no images of this type",
             field=f"{path}.media_type",
-            value=media_type,
+            value=part.media_type,
             remedy=f"Convert it to one of {', '.join(IMAGES)}",
         )
-    return {"type": "base64", "media_type": media_type, "data": data}
+    return {"type": "base64", "media_type": part.media_type, "data": base64_of(part)}
 
 
 def _document(part: DocumentPart, path: str) -> Block:
     source: Block
     if part.file_id is not None:
         source = {"type": "file", "file_id": own_file_id(part.file_id, path, "file_")}
-    elif part.url is not None and not is_data_url(part.url):
+    elif part.url is not None:
         source = {"type": "url", "url": part.url}
+    elif part.media_type == "application/pdf":
+        source = {"type": "base64", "media_type": part.media_type, "data": base64_of(part)}
+    elif part.media_type is not None and part.media_type.startswith("text/"):
+        source = {"type": "text", "media_type": "text/plain", "data": text_of(part, path)}
     else:
-        media_type, data = base64_of(part, path)
-        if media_type == "application/pdf":
-            source = {"type": "base64", "media_type": media_type, "data": data}
-        elif media_type is None or media_type.startswith("text/"):
-            text = _decoded(data, path)
-            source = {"type": "text", "media_type": "text/plain", "data": text}
-        else:
-            raise InvalidRequestError(
-                "this wire takes PDF and plain text only",
-                field=f"{path}.media_type",
-                value=media_type,
-                remedy="Convert it to application/pdf or text/plain",
-            )
+        raise InvalidRequestError(
+            "this wire takes PDF and plain text only",
+            field=f"{path}.media_type",
+            value=part.media_type,
+            remedy="Convert it to application/pdf or text/plain",
+        )
     block: Block = {"type": "document", "source": source}
     if part.name:
         block["title"] = part.name
@@ -152,22 +146,6 @@ def _document(part: DocumentPart, path: str) -> Block:
     if part.citations:
         block["citations"] = {"enabled": True}
     return block
-
-
-def _decoded(data: str, path: str) -> str:
-    """The text that stands in base64."""
-    try:
-        return base64.b64decode(data, validate=True).decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise InvalidRequestError(
-            f"the text is not UTF-8: {error}", field=f"{path}.data", remedy="Convert it to UTF-8"
-        ) from error
-    except binascii.Error as error:
-        raise InvalidRequestError(
-            f"the URL holds no base64: {error}",
-            field=f"{path}.url",
-            remedy="Give the bytes as data",
-        ) from error
 
 
 def _call(call: ToolCall, index: int, notes: Notes) -> Block:

@@ -105,7 +105,7 @@ RULES: tuple[Rule, ...] = (
         status=(400, 413, 422, "none"),
         text=(
             r"prompt is too long|too long: \d+ tokens? >|exceed\w* .{0,20}context|context size"
-            r"|input is too long"
+            r"|input is too long|maximum context length"
         ),
         source="https://github.com/docker/docker-agent/issues/569",
     ),

@@ -21,7 +21,6 @@ from aisopod.types import (
     TextPart,
     ThinkingPart,
     ToolCall,
-    sniff_media_type,
 )
 
 __all__ = ["MOST_CACHE_POINTS", "cache_point", "encode_messages"]
@@ -192,7 +191,7 @@ class _Messages:
         return {"toolResult": result}
 
     def _check_film(self, part: MediaPart, path: str) -> None:
-        media_type = part.media_type or sniff_media_type(part.data or b"") or ""
+        media_type = part.media_type or ""
         if not media_type.startswith("video/"):
             self._notes.refuse(
                 path, media_type, "the result of a call holds no sound on this wire",

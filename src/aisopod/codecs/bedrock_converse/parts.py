@@ -6,11 +6,11 @@ Source: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Cont
 import re
 from typing import Any
 
-from aisopod.codecs.media import FETCH_REMEDY, base64_of, is_data_url
+from aisopod.codecs.media import FETCH_REMEDY, base64_of
 from aisopod.errors import InvalidRequestError
 from aisopod.normalise.media_types import shown_address
 from aisopod.normalise.notes import Notes
-from aisopod.types import DocumentPart, ImagePart, MediaPart, sniff_media_type
+from aisopod.types import DocumentPart, ImagePart, MediaPart
 
 __all__ = ["DOCUMENTS", "IMAGES", "SOUNDS", "VIDEOS", "Block", "media_block"]
 
@@ -61,8 +61,7 @@ def media_block(
     elif isinstance(part, DocumentPart):
         return _document(part, path, names, notes)
     else:
-        media_type = part.media_type or sniff_media_type(part.data or b"") or ""
-        is_video = media_type.startswith("video/")
+        is_video = (part.media_type or "").startswith("video/")
         kind, formats = ("video", VIDEOS) if is_video else ("audio", SOUNDS)
     told, source = _source(part, path, notes)
     return {kind: {"format": _format(told, formats, kind, path), "source": source}}
@@ -71,7 +70,7 @@ def media_block(
 def _document(part: DocumentPart, path: str, names: set[str], notes: Notes) -> Block:
     media_type, source = _source(part, path, notes)
     document: Block = {
-        "format": _format(media_type or "text/plain", DOCUMENTS, "document", path),
+        "format": _format(media_type, DOCUMENTS, "document", path),
         "name": _name(part.name, names),
         "source": source,
     }
@@ -113,15 +112,14 @@ def _source(
     address = part.file_id or part.url or ""
     if address.startswith("s3://"):
         return part.media_type or _by_ending(address), {"s3Location": {"uri": address}}
-    if address and not is_data_url(part.url):
+    if address:
         notes.refuse(
             path,
             shown_address(address),
             "this wire fetches nothing",
             f"{FETCH_REMEDY}, or a file_id of s3://…",
         )
-    media_type, data = base64_of(part, path)
-    return media_type, {"bytes": data}
+    return part.media_type, {"bytes": base64_of(part)}
 
 
 def _by_ending(address: str) -> str | None:

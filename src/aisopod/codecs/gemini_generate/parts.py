@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from aisopod.codecs.media import base64_of, is_data_url, own_file_id
+from aisopod.codecs.media import base64_of, own_file_id
 from aisopod.errors import InvalidRequestError
 from aisopod.normalise.media_types import type_by_ending
 from aisopod.normalise.notes import Notes
@@ -78,16 +78,14 @@ def media_part(part: ImagePart | DocumentPart | MediaPart, path: str, notes: Not
         uri = own_file_id(part.file_id, path, "files/", "gs://")
         uri = _FILES + uri if uri.startswith("files/") else uri
         return {"fileData": _file(uri, part.media_type, path)}
-    if part.url is not None and not is_data_url(part.url):
+    if part.url is not None:
         return {"fileData": _file(part.url, part.media_type, path)}
-    known, data = base64_of(part, path)
-    media_type = known or "text/plain"
-    if isinstance(part, ImagePart) and media_type not in IMAGES:
+    if isinstance(part, ImagePart) and part.media_type not in IMAGES:
         notes.refuse(
-            f"{path}.media_type", media_type, "the wire takes no images of this type",
+            f"{path}.media_type", part.media_type, "the wire takes no images of this type",
             f"Convert it to one of {', '.join(IMAGES)}",
         )  # fmt: skip
-    return {"inlineData": {"mimeType": media_type, "data": data}}
+    return {"inlineData": {"mimeType": part.media_type, "data": base64_of(part)}}
 
 
 def type_of_address(uri: str) -> str | None:

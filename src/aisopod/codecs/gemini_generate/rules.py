@@ -130,7 +130,10 @@ RULES: tuple[Rule, ...] = (
         id="gemini/context-length",
         error="context_length",
         status=(400, 413, "none"),
-        text=r"exceeds the maximum number of tokens|input (is )?too long",
+        text=(
+            r"exceeds the maximum number of tokens|input (is )?too long"
+            r"|token count is [0-9,]+ but model only supports"
+        ),
         source="https://github.com/google-gemini/gemini-cli/issues/6678",
     ),
     Rule(

@@ -5,7 +5,7 @@ from typing import Any
 
 from aisopod.codecs.arguments import arguments_object
 from aisopod.codecs.codec import Encoded
-from aisopod.codecs.media import DOCUMENTS_REMEDY, FETCH_REMEDY, base64_of, is_data_url
+from aisopod.codecs.media import DOCUMENTS_REMEDY, FETCH_REMEDY, base64_of, text_of
 from aisopod.codecs.ollama_chat.json_schema import tool_schema
 from aisopod.codecs.ollama_chat.limits import IMAGES
 from aisopod.codecs.text import encode_json
@@ -25,7 +25,6 @@ from aisopod.types import (
     ThinkingPart,
     Tool,
     ToolCall,
-    sniff_media_type,
 )
 
 __all__ = ["write"]
@@ -123,39 +122,32 @@ def _message(placed: Placed, names: dict[str, str], notes: Notes) -> Body:
 
 
 def _image(part: ImagePart, path: str, notes: Notes) -> str:
-    if part.file_id is not None or (part.url is not None and not is_data_url(part.url)):
+    if part.data is None:
         notes.refuse(
             path,
             shown_address(part.url) if part.url else part.file_id,
             "the server fetches no images",
             FETCH_REMEDY,
         )
-    media_type, data = base64_of(part, path)
-    if media_type is not None and media_type not in IMAGES:
+    if part.media_type not in IMAGES:
         raise InvalidRequestError(
             "the server takes no images of this type",
             field=f"{path}.media_type",
-            value=media_type,
+            value=part.media_type,
             remedy=f"Convert it to one of {', '.join(IMAGES)}",
         )
-    return data
+    return base64_of(part)
 
 
 def _document(part: DocumentPart, path: str, index: int, notes: Notes) -> str:
-    media_type = part.media_type or (sniff_media_type(part.data) if part.data else None)
-    if part.data is None or not (media_type is None or media_type.startswith("text/")):
+    if part.data is None or not (part.media_type or "").startswith("text/"):
         notes.refuse(
             path,
-            media_type or (shown_address(part.url) if part.url else part.file_id),
+            part.media_type or (shown_address(part.url) if part.url else part.file_id),
             "the wire takes no documents",
             DOCUMENTS_REMEDY,
         )
-    try:
-        text = (part.data or b"").decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise InvalidRequestError(
-            f"the text is not UTF-8: {error}", field=f"{path}.data", remedy="Convert it to UTF-8"
-        ) from error
+    text = text_of(part, path)
     if part.citations:
         notes.warn("citations", "the wire cannot ask for citations", index=index)
     notes.warn("document_as_text", "a text document was sent as part of the text", index=index)

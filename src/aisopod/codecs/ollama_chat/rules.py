@@ -14,7 +14,10 @@ RULES: tuple[Rule, ...] = (
     Rule(
         id="ollama/context-length",
         error="context_length",
-        text=r"exceeds? (the )?(maximum |available )?context|context (length|size|window)",
+        text=(
+            r"exceeds? (the )?(maximum |available )?context|context (length|size|window)"
+            r"|prompt (is )?too long"
+        ),
         source=_ROUTES,
     ),
     Rule(

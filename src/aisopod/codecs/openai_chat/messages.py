@@ -6,7 +6,7 @@ Source: https://platform.openai.com/docs/api-reference/chat/create#chat-create-m
 import base64
 from typing import Any
 
-from aisopod.codecs.media import DOCUMENTS_REMEDY, FETCH_REMEDY, own_file_id
+from aisopod.codecs.media import DOCUMENTS_REMEDY, FETCH_REMEDY, own_file_id, text_of
 from aisopod.codecs.openai_chat.families import Family
 from aisopod.codecs.openai_chat.limits import AUDIO, cache_mark
 from aisopod.codecs.openai_chat.quirks import Quirks
@@ -25,7 +25,6 @@ from aisopod.types import (
     TextPart,
     ThinkingPart,
     ToolCall,
-    sniff_media_type,
 )
 
 __all__ = ["encode_messages"]
@@ -197,30 +196,20 @@ class _Writer:
                 path, part.file_id, "Chat Completions takes no image by file id",
                 "Give its bytes or a URL",
             )  # fmt: skip
-        if part.data is not None:
-            media_type = part.media_type or sniff_media_type(part.data)
-            url = _data_url(media_type or "", part.data)
-        else:
-            url = part.url or ""
-            media_type = url[5:].split(";")[0].split(",")[0] if url.startswith("data:") else None
-        if not url:
-            raise InvalidRequestError(
-                "the image is empty", field=path, remedy="Give its bytes or a URL"
-            )
-        is_data = url.startswith("data:")
-        if is_data and media_type not in self._quirks.image_types:
+        url = part.url or _data_url(part.media_type or "", part.data or b"")
+        if part.data is not None and part.media_type not in self._quirks.image_types:
             taken = ", ".join(sorted(self._quirks.image_types))
             raise InvalidRequestError(
                 "the host takes no images of this type",
                 field=f"{path}.media_type",
-                value=media_type,
+                value=part.media_type,
                 remedy=f"Convert it to one of {taken}",
             )
         detail = {"detail": part.detail} if part.detail else {}
         return {"type": "image_url", "image_url": {"url": url, **detail}}
 
     def _audio(self, part: MediaPart, path: str) -> dict[str, Any]:
-        media_type = part.media_type or sniff_media_type(part.data or b"") or ""
+        media_type = part.media_type or ""
         form = AUDIO.get(media_type)
         if form is None or part.data is None:
             self._notes.refuse(
@@ -239,7 +228,7 @@ class _Writer:
         return [*before, self._document_body(part, path, index)]
 
     def _document_body(self, part: DocumentPart, path: str, index: int) -> dict[str, Any]:
-        media_type = part.media_type or sniff_media_type(part.data or b"")
+        media_type = part.media_type
         if part.data is not None and media_type == "text/plain":
             return self._inline(part, path, index)
         if not self._quirks.documents:
@@ -269,12 +258,7 @@ class _Writer:
 
     def _inline(self, part: DocumentPart, path: str, index: int) -> dict[str, Any]:
         """A plain text has no part of its own here: it goes as text below its name."""
-        try:
-            text = (part.data or b"").decode()
-        except UnicodeDecodeError as error:
-            raise InvalidRequestError(
-                f"the text is not UTF-8: {error}", field=f"{path}.data", remedy="Encode it so"
-            ) from error
+        text = text_of(part, path)
         self._notes.warn("document_as_text", "the document was sent as text", index=index)
         return {"type": "text", "text": f"# {part.name}\n\n{text}" if part.name else text}
 

@@ -39,7 +39,12 @@ RULES: tuple[Rule, ...] = (
     Rule(
         id="openai/context-length",
         error="context_length",
-        codes=("context_length_exceeded", "exceed_context_size_error", "tokens_limit_reached"),
+        codes=(
+            "context_length_exceeded",
+            "exceed_context_size_error",
+            "tokens_limit_reached",
+            "3051",  # Mistral's
+        ),
         source="https://github.com/Azure/azure-sdk-for-net/issues/41892",
     ),
     Rule(
@@ -130,9 +135,14 @@ RULES: tuple[Rule, ...] = (
         # 502 is OpenRouter's for what its upstream refused.
         status=(400, 413, 422, 502, "none"),
         text=(
-            r"maximum (context|prompt) length|exceeds the context window|context size"
+            r"maximum (context|prompt|model|allowed( input)?) length|max context length by"
+            r"|exceeds? th\w+ (model's )?context window|exceed context window|context size"
             r"|reduce the length of|longer than the model's context|context length of only"
+            r"|greater than the context length|too long to fit into the model"
             r"|input tokens exceed the configured limit|length of all messages is too long"
+            r"|exceeds the maximum number of tokens|token count is [0-9,]+ but"
+            r"|exceeded model token limit|`inputs` tokens \+ `max_new_tokens` must"
+            r"|range of input length should be|(prompt|input) (is )?too long"
         ),
         source="https://github.com/BerriAI/litellm/issues/15968",
     ),

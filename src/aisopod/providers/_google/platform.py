@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from aisopod.errors import ConfigurationError, MissingCredentialError
+from aisopod.errors import ConfigurationError, MissingCredentialError, MissingSettingError
 from aisopod.providers._google.places import checked
 from aisopod.providers._google.sources import AdcSource, LoginSource
 from aisopod.providers._google.store import LoginStore
@@ -71,7 +71,8 @@ def _vertex_settle(options: Mapping[str, str]) -> Mapping[str, str]:
     """The options with project, location and the address that follows.
 
     Raises:
-        ConfigurationError: there is no project, or one of them cannot be a part of an address.
+        MissingSettingError: there is no project.
+        ConfigurationError: one of them cannot be a part of an address.
     """
     environ = os.environ
     file = options.get("credentials_file")
@@ -80,7 +81,7 @@ def _vertex_settle(options: Mapping[str, str]) -> Mapping[str, str]:
         options.get("project") or _first(environ, _PROJECTS) or (_project_of(adc) if adc else "")
     )
     if not project:
-        raise ConfigurationError(
+        raise MissingSettingError(
             "Vertex AI needs a project: set GOOGLE_CLOUD_PROJECT, or providers.vertex.options.project"
         )
     location = options.get("location") or _first(environ, _LOCATIONS) or "global"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from aisopod.errors import AisopodError, ConfigurationError
+from aisopod.errors import AisopodError, ConfigurationError, MissingSettingError
 from aisopod.providers.bedrock.credentials import ChainSource, open_session
 from aisopod.providers.bedrock.failures import told
 from aisopod.providers.bedrock.quiet import quiet
@@ -84,7 +84,8 @@ def _settle(options: Mapping[str, str]) -> Mapping[str, str]:
     """The options with `region`, `base_url` and `listing_url`; those given win.
 
     Raises:
-        ConfigurationError: the region is missing or ill-formed, there is no such profile, or no
+        MissingSettingError: there is no region.
+        ConfigurationError: the region is ill-formed, there is no such profile, or no
             address follows from the settings.
         MissingDependencyError: botocore is needed and not installed.
     """
@@ -144,7 +145,7 @@ def _addresses(
         session = open_session(profile, region)
         region = region or session.get_config_variable("region")
         if not region:
-            raise ConfigurationError(
+            raise MissingSettingError(
                 "Amazon Bedrock needs a region: set the option region (such as us-east-1), or "
                 "AWS_REGION or AWS_DEFAULT_REGION, or region in the AWS profile"
                 + (f" {profile!r}" if profile else " (AWS_PROFILE)")
