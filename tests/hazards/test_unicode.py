@@ -13,7 +13,7 @@ from aisopod.codecs.bedrock_invoke.codec import codec as invoke
 from aisopod.codecs.codec import Codec, Decoder
 from aisopod.codecs.halves import mending
 from aisopod.codecs.text import sound
-from aisopod.errors import ProtocolError
+from aisopod.errors import InvalidRequestError, ProtocolError
 from aisopod.normalise.target import Target
 from aisopod.simulator import Reply
 from aisopod.types import (
@@ -287,10 +287,33 @@ async def test_over_the_network(dialect: Dialect, *, stream: bool) -> None:
 
 def test_a_request_names_no_half_in_its_errors() -> None:
     """An error about such a text can itself be written."""
-    from aisopod.errors import InvalidRequestError
     from aisopod.normalise.validate import validate
 
     messages = [Message(role="tool", content="\ud83d", tool_call_id="")]
     with pytest.raises(InvalidRequestError) as caught:
         validate(ChatCompletionRequest(model="m", messages=messages))
     str(caught.value).encode()
+
+
+@on_each
+def test_words_that_differ_in_halves_alone_stay_apart(dialect: Dialect) -> None:
+    halves = ("\ud83d", "\udc4d")
+    calls = [ToolCall(id=f"i{half}", name=f"n{half}", arguments="{}") for half in halves]
+    messages = [
+        user("hi"),
+        Message(role="assistant", tool_calls=calls),
+        *(Message(role="tool", tool_call_id=call.id, content="ok") for call in calls),
+    ]
+    encoded = carried(dialect, messages, tools=[Tool(name=call.name) for call in calls])
+    assert problems(dialect.name, encoded.body, dialect.model) == []
+    assert len(encoded.tool_names) == 2
+    assert "lone_surrogates" not in {warning.rule for warning in encoded.warnings}
+
+
+async def test_a_model_with_half_a_character_is_refused_before_the_network() -> None:
+    async with meeting() as (client, simulator):
+        with pytest.raises(InvalidRequestError) as caught:
+            await client.complete("openai/gpt-\ud83d", "hi")
+        assert caught.value.field == "model"
+        str(caught.value).encode()
+        assert simulator.requests == []

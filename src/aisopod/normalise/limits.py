@@ -25,6 +25,11 @@ class Words(msgspec.Struct, frozen=True):
     length: int
 
 
+# Halves of characters, of which no UTF-8 can be made, would all become the same sign.
+ANY_WORD = Words(re.compile(r"[^\ud800-\udfff]*"), 64)
+"""For wires that take every word."""
+
+
 def is_web_address(address: str) -> bool:
     """Whether an address is one of the web."""
     return address[:8].lower().startswith(("http://", "https://"))
@@ -88,8 +93,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """What a wire takes, with one model on one host. The defaults take everything.
 
     Attributes:
-        tool_ids: what ids of calls may be; None takes any.
-        tool_names: what names of tools may be; None takes any.
+        tool_ids: what ids of calls may be.
+        tool_names: what names of tools may be.
         property_keys: what names of a tool's properties may be; None takes any.
         results_required: whether it refuses a call without a result.
         result_errors: whether a result has a field that says that the call failed.
@@ -128,8 +133,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
         document_names: whether a document has a field for its name.
     """
 
-    tool_ids: Words | None = None
-    tool_names: Words | None = None
+    tool_ids: Words = ANY_WORD
+    tool_names: Words = ANY_WORD
     property_keys: re.Pattern[str] | None = None
     results_required: bool = False
     result_errors: bool = True

@@ -79,8 +79,6 @@ def prepare(request: ChatCompletionRequest, limits: Limits, notes: Notes) -> Pre
 
 
 def _names(request: ChatCompletionRequest, turns: list[Placed], limits: Limits) -> dict[str, str]:
-    if limits.tool_names is None:
-        return {}
     tools = [tool for tool in request.tools if isinstance(tool, Tool)]
     used = {call.name for placed in turns for call in placed.message.tool_calls}
     names = fitted_names([*(tool.name for tool in tools), *sorted(used)], limits.tool_names)

@@ -40,6 +40,13 @@ def validate(request: ChatCompletionRequest) -> ChatCompletionRequest:
     """
     if not request.model:
         raise InvalidRequestError("is empty", field="model", remedy="Name a model")
+    if not request.model.isascii() and any("\ud800" <= char <= "\udfff" for char in request.model):
+        raise InvalidRequestError(
+            "holds half a character",
+            field="model",
+            value=request.model,
+            remedy="Write it anew",
+        )
     if not request.messages:
         raise InvalidRequestError(
             "there is nothing to answer", field="messages", remedy="Give at least one message"

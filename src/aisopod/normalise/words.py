@@ -33,7 +33,7 @@ def fit_tool_ids(turns: list[Placed], limits: Limits, _notes: Notes) -> list[Pla
     ids = [call.id for placed in turns for call in placed.message.tool_calls]
     words = limits.tool_ids
     unique = len(ids) == len(set(ids))
-    if unique and (words is None or all(map(words.legal.fullmatch, ids))):
+    if unique and all(map(words.legal.fullmatch, ids)):
         return turns
     fitting = _Fitting(words, ids)
     fitted: list[Placed] = []
@@ -53,10 +53,10 @@ def fit_tool_ids(turns: list[Placed], limits: Limits, _notes: Notes) -> list[Pla
 class _Fitting:
     """Ids in the order of the conversation, which makes what is made independent of what follows."""
 
-    def __init__(self, words: Words | None, ids: list[str]) -> None:
-        self._length = words.length if words else 64
+    def __init__(self, words: Words, ids: list[str]) -> None:
+        self._length = words.length
         # What is legal stays as it is, whatever was made before it.
-        self._taken = {id_ for id_ in ids if words is None or words.legal.fullmatch(id_)}
+        self._taken = {id_ for id_ in ids if words.legal.fullmatch(id_)}
         self._open: dict[str, list[str]] = {}
         self._counts: dict[str, int] = {}
 
@@ -95,7 +95,7 @@ def _with_calls(message: Message, calls: list[ToolCall]) -> Message:
     return msgspec.structs.replace(message, tool_calls=calls) if changed else message
 
 
-def fitted_names(names: Iterable[str], words: Words | None) -> dict[str, str]:
+def fitted_names(names: Iterable[str], words: Words) -> dict[str, str]:
     """Names of tools that a wire does not take, and what stands for them there.
 
     Why: a tool of another server, or of a history from another provider, may be named
@@ -104,8 +104,6 @@ def fitted_names(names: Iterable[str], words: Words | None) -> dict[str, str]:
     Sources: https://platform.openai.com/docs/api-reference/chat/create#chat-create-tools,
     https://ai.google.dev/api/caching#FunctionDeclaration
     """
-    if words is None:
-        return {}
     found = list(dict.fromkeys(names))
     taken = {name for name in found if words.legal.fullmatch(name)}
     fitted: dict[str, str] = {}

@@ -10,7 +10,15 @@ from typing import Any, Literal
 from aisopod.codecs.openai_chat.families import Family, find_family
 from aisopod.codecs.openai_chat.quirks import Quirks
 from aisopod.codecs.schema_problems import strict_problem
-from aisopod.normalise.limits import Files, Limits, Words, holds_all, reads_none, reads_web
+from aisopod.normalise.limits import (
+    ANY_WORD,
+    Files,
+    Limits,
+    Words,
+    holds_all,
+    reads_none,
+    reads_web,
+)
 from aisopod.normalise.target import Target
 
 __all__ = ["AUDIO", "cache_mark", "limits"]
@@ -81,10 +89,10 @@ def _schema(quirks: Quirks, family: Family | None) -> Literal["native", "tool", 
     return family.schemas
 
 
-def _ids(quirks: Quirks) -> Words | None:
+def _ids(quirks: Quirks) -> Words:
     length = quirks.tool_id_length
     if length is None:
-        return None
+        return ANY_WORD
     pattern = f"[a-zA-Z0-9]{{{length}}}" if quirks.tool_id_exact else f"[a-zA-Z0-9_-]{{1,{length}}}"
     return Words(re.compile(pattern), length)
 
