@@ -18,10 +18,11 @@ from aisopod.errors import (
 )
 from aisopod.providers.protocol import ModelProvider
 from aisopod.providers.provider import Provider
+from aisopod.routing.building import build_transport
 from aisopod.routing.candidates import Candidate, chain_of
 from aisopod.routing.context import Hooks, Routing
 from aisopod.routing.known import account_of, build_directory, by_family, listings_cache
-from aisopod.routing.pool import Pool, build_transport
+from aisopod.routing.pool import Pool
 from aisopod.routing.recorder import Recorder
 from aisopod.routing.waiting import WaitingRooms
 from aisopod.stores import Ledger, SharedState, open_ledger, open_store
@@ -55,6 +56,8 @@ class Core:
         on_switch: Callable[[Attempt, Attempt], object] | None = None,
     ) -> None:
         self.config = config if isinstance(config, Config) else configuration.load_config(config)
+        # One that was made by hand holds what it was given.
+        self._follows = not isinstance(config, Config) or bool(config.sources)
         self._timeouts = timeouts
         self._transport = transport
         self._owns_transport = transport is None
@@ -84,6 +87,7 @@ class Core:
             renewing.cancel()
             await asyncio.wait([renewing])
         if shared is not None:
+            await shared.pool.close()
             await shared.state.close()
             if shared.ledger is not None:
                 await shared.ledger.close()
@@ -107,7 +111,13 @@ class Core:
         if self._shared is None:
             folder = configuration.state_folder()
             state = SharedState(open_store(self.config.state, folder))
-            pool = Pool(self.config, self._shared_transport, self._timeouts)
+            pool = Pool(
+                self.config,
+                self._shared_transport,
+                self._timeouts,
+                health=state.health,
+                stored=configuration.credentials_file() if self._follows else None,
+            )
             directory = build_directory(self.config, self._listings)
             self._shared = Routing(
                 pool,

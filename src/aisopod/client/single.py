@@ -7,7 +7,7 @@ from aisopod import config as configuration
 from aisopod.config import Config, find_host
 from aisopod.providers.host import Credential, Host
 from aisopod.providers.protocol import ModelProvider
-from aisopod.routing.pool import build_provider, build_transport
+from aisopod.routing.building import build_provider, build_transport
 from aisopod.types import (
     Secret,
     Timeouts,

@@ -20,6 +20,7 @@ __all__ = [
     "credential_for",
     "has_credential",
     "logins_folder",
+    "names_credential",
     "options_for",
     "secret_file",
     "sendable",
@@ -93,6 +94,18 @@ def has_credential(host: Host, config: Config, environ: Mapping[str, str] | None
     except ConfigurationError:
         return False
     return host.platform is not None and host.platform.present(environ, logins_folder())
+
+
+def names_credential(host: Host, config: Config, environ: Mapping[str, str] | None = None) -> bool:
+    """Whether configuration or environment say where the host's credential is, right or wrong."""
+    environ = os.environ if environ is None else environ
+    settings = settings_for(host, config)
+    if settings.api_key or settings.api_key_env or settings.api_key_file or settings.token:
+        return True
+    if _chosen(host, settings):
+        return False
+    names = (*host.key_variables, *host.token_variables)
+    return any(environ.get(name, "").strip() for name in names)
 
 
 def _configured(
