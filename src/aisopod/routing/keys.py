@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Iterable
 from copy import copy
 from typing import NamedTuple
 
@@ -89,10 +90,15 @@ class Keys:
         return key
 
     def failed(self, profile: Profile, error: ConfigurationError, stamp: object) -> None:
-        """Remember what is wrong with a profile, and say it once."""
+        """Remember what is wrong with a profile."""
         self._keys.pop(profile.id, None)
         self.problems[profile.id] = Problem(copy(error), stamp, time.monotonic())
-        self._tell(f"{profile.id} is passed over", error)
+
+    def tell(self, profiles: Iterable[str]) -> None:
+        """Say once of these what is wrong with them."""
+        for profile in profiles:
+            if profile in self.problems:
+                self._tell(f"{profile} is passed over", self.problems[profile].error)
 
     def is_due(self, profile: Profile) -> bool:
         """Whether reading the secret again may bring another, and is not too soon."""

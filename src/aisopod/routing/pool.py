@@ -165,6 +165,9 @@ class Pool:
                 for place, candidate in enumerate(chain)
                 for option in self._built(candidate, place, pinned)
             ]
+            if found:
+                # Where nobody is left, what is wrong is raised.
+                self._keys.tell(profile.id for profile in self._known.serving(chain))
         return found
 
     def problem(self, profile: str) -> ConfigurationError | None:
