@@ -110,7 +110,8 @@ class Core:
     def _routing(self) -> Routing:
         if self._shared is None:
             folder = configuration.state_folder()
-            state = SharedState(open_store(self.config.state, folder))
+            setting = configuration.usable_state(self.config.state)
+            state = SharedState(open_store(setting, folder))
             pool = Pool(
                 self.config,
                 self._shared_transport,
@@ -140,7 +141,8 @@ class Core:
         )
 
     def _open_ledger(self, folder: Path) -> Ledger:
-        return open_ledger(self.config.state, folder, keep_days=self.config.usage.keep_days)
+        setting = configuration.usable_state(self.config.state)
+        return open_ledger(setting, folder, keep_days=self.config.usage.keep_days)
 
     def _shared_transport(self) -> Transport:
         if self._transport is None:

@@ -29,6 +29,7 @@ from aisopod.config.resolve import (
     settings_for,
     state_folder,
     timeouts_for,
+    usable_state,
     usable_url,
 )
 from aisopod.config.schema import (
@@ -89,6 +90,7 @@ __all__ = [
     "timeouts_for",
     "to_toml",
     "usable_providers",
+    "usable_state",
     "usable_url",
     "user_file",
     "wants_colour",

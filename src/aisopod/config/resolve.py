@@ -27,6 +27,7 @@ __all__ = [
     "settings_for",
     "state_folder",
     "timeouts_for",
+    "usable_state",
     "usable_url",
 ]
 
@@ -213,6 +214,29 @@ def usable_url(url: str, place: str) -> str:
             "https://host/path"
         )
     return url.rstrip("/")
+
+
+def usable_state(setting: str) -> str:
+    """The setting of `state`, if it is a URL that can be read as one, or none at all.
+
+    Raises:
+        ConfigurationError: it is none; without what it holds, which may be part of a password.
+    """
+    if not setting.startswith(("redis://", "rediss://")):
+        return setting
+    try:
+        parts = urlsplit(setting)
+        _ = parts.port  # raises when it is no number
+    except ValueError:
+        parts = urlsplit("")
+    # What a password's own / or # has cut off is not where it belongs.
+    if not parts.hostname or "@" in f"{parts.path}{parts.query}{parts.fragment}":
+        raise ConfigurationError(
+            "state: this is no URL of a Redis server: write it as in "
+            "redis://:PASSWORD@host:6379/0, and percent-encode what is not a letter or a digit in "
+            "the password (# is %23, / is %2F)"
+        )
+    return setting
 
 
 def _is_http_url(url: str) -> bool:
