@@ -186,3 +186,123 @@ def test_nobody_can_be_asked(run: Run, simulator: Simulator, env: dict[str, str]
     # That the key is taken does not mean that somebody pays for it.
     assert run("auth", "test", "openai", env=env).returncode == 0
     assert states(run, env)["openai:default"]["reason"] == "billing"
+
+
+def test_an_order_of_another_shell_locks_nobody_out(
+    run: Run, simulator: Simulator, env: dict[str, str]
+) -> None:
+    names = ("openai-api-key-3", "default")
+    done = run("auth", "order", "openai", *names, env={**env, **VARIABLES})
+    assert done.returncode == 0, done.stderr
+    less = {**env, "OPENAI_API_KEY": SECRETS["one"]}
+    done = run("chat", "-m", "openai/gpt-4o", "hi", env=less)
+    assert done.returncode == 0, done.stderr
+    told = b"there is no profile 'openai-api-key-3' now, it is passed over; there are default"
+    for command in (("auth", "status"), ("auth", "order", "openai")):
+        done = run(*command, env=less)
+        assert (done.returncode, told in done.stderr) == (0, True), done.stderr
+    done = run("auth", "order", "openai", "openai-api-key-3", env=less)
+    assert done.returncode == 3
+    assert b"no profile openai:openai-api-key-3; there are openai:default" in done.stderr
+    # With no profile at all, too.
+    assert run("auth", "order", "openai", "--clear", env=env).returncode == 0
+    assert told not in run("auth", "status", env=less).stderr
+
+
+def test_one_provider_without_a_key_keeps_no_other_from_being_looked_at(
+    run: Run, env: dict[str, str], home: Path
+) -> None:
+    env = {**env, "OPENAI_API_KEY": SECRETS["one"], "AISOPOD_CONFIG": str(home / "c.toml")}
+    (home / "c.toml").write_text("[providers.anthropic]\n[providers.openai]\n")
+    done = run("auth", "test", env=env)
+    assert done.returncode == 1
+    lines = done.stdout.decode().splitlines()
+    assert lines[0].split() == ["openai:default", "ok"]
+    assert lines[1].startswith("anthropic ")
+    assert "not ok: Anthropic needs a key: set ANTHROPIC_API_KEY" in lines[1]
+    done = run("auth", "reset", "--all", env=env)
+    assert done.returncode == 1
+    assert b"openai:default: its failures are forgotten" in done.stderr
+    assert b"anthropic: Anthropic needs a key" in done.stderr
+
+
+def test_a_profile_may_leave_its_credential_to_the_vendor_s_tools(
+    run: Run, env: dict[str, str], home: Path
+) -> None:
+    options = ("--option", "region=eu-west-1", "--option", "profile=work")
+    done = run("auth", "add", "bedrock:eu", "--platform", *options, env=env)
+    assert done.returncode == 0, done.stderr
+    stored = (home / ".data" / "aisopod" / "credentials.toml").read_text()
+    assert 'kind = "aws"' in stored
+    assert "api_key" not in stored
+    listed = run("auth", "list", "bedrock", env=env).stdout.decode()
+    assert listed.split()[:2] == ["bedrock:eu", "aws"]
+    assert "region=eu-west-1  profile=work" in listed
+    done = run("auth", "add", "openai:x", "--platform", env=env)
+    assert done.returncode == 2
+    assert b"no tools of a vendor find a credential for openai:x: give a key" in done.stderr
+    done = run("auth", "add", "bedrock:us", *options, env=env)
+    assert done.returncode == 2
+    assert b"give --platform" in done.stderr
+
+
+BAD_PROFILES = [
+    ("api_key_command = 'pass \"x'", "this is no command line"),
+    ('api_key_command = ""', "api_key_command is empty"),
+    ("api_key_command = []", "api_key_command is empty"),
+    ("keyring = true", "this system has no keyring"),
+    ("", "names no credential"),
+]
+
+
+@pytest.mark.parametrize(("settings", "said"), BAD_PROFILES)
+def test_a_bad_profile_is_told_wherever_profiles_are(
+    run: Run, env: dict[str, str], home: Path, settings: str, said: str
+) -> None:
+    file = home / "c.toml"
+    file.write_text(f"[providers.openai.profiles.bad]\n{settings}\n")
+    env = {
+        **env,
+        "AISOPOD_CONFIG": str(file),
+        "OPENAI_API_KEY": SECRETS["one"],
+        "PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring",
+    }
+    done = run("chat", "-m", "openai/gpt-4o", "hi", env=env)
+    assert done.returncode == 0, done.stderr
+    state = states(run, env)["openai:bad"]
+    assert state["health"] == "unusable"
+    assert said in state["reason"]
+    done = run("config", "check", env=env)
+    assert (done.returncode, done.stderr.decode().count(said)) == (3, 1)
+    done = run("explain", "-m", "openai/gpt-4o", env=env)
+    assert "openai:bad" in done.stdout.decode()
+    del env["OPENAI_API_KEY"]
+    done = run("chat", "-m", "openai/gpt-4o", "hi", env=env)
+    assert (done.returncode, done.stderr.decode().count(said)) == (3, 1)
+    assert b"fault of aisopod" not in done.stderr
+
+
+@pytest.mark.parametrize("default", ["good", "sonnet", "anthropic/claude-opus-4-8"])
+def test_a_default_model_may_be_what_chat_takes(
+    run: Run, env: dict[str, str], home: Path, default: str
+) -> None:
+    file = home / "c.toml"
+    file.write_text(
+        f'default_model = "{default}"\n[aliases]\n'
+        'good = ["mistral/mistral-small", "anthropic/claude-opus-4-8"]\n'
+    )
+    env = {**env, "AISOPOD_CONFIG": str(file), "ANTHROPIC_API_KEY": "sk-0123456789"}
+    done = run("config", "check", env=env)
+    assert done.returncode == 0, done.stderr
+    del env["ANTHROPIC_API_KEY"]
+    assert run("config", "check", env=env).returncode == 3
+
+
+def test_a_default_model_that_is_none_is_told(run: Run, env: dict[str, str], home: Path) -> None:
+    file = home / "c.toml"
+    file.write_text('default_model = "goood"\n[aliases]\ngood = "openai/gpt-4o"\n')
+    done = run("config", "check", env={**env, "AISOPOD_CONFIG": str(file)})
+    assert done.returncode == 3
+    assert (
+        b"default_model: 'goood' names no provider: did you mean the alias 'good'?" in done.stderr
+    )

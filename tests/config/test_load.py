@@ -1,7 +1,9 @@
 """Where values come from, which win, and how a wrong one is told."""
 
 import contextlib
+import math
 import os
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aisopod import ConfigurationError, Secret
+from aisopod import ConfigurationError, CooldownConfig, Secret
 from aisopod.config import Config, find_files, load_config
 from aisopod.config.check import find_line, find_problems
 
@@ -29,6 +31,20 @@ WRONG: list[tuple[str, str, int, str, str]] = [
     ("same name elsewhere", '[timeouts]\nidle = 1\n[providers.x.timeouts]\nidle = "long"', 4, "providers.x.timeouts.idle", "found 'long', allowed is a number of seconds, 0 for no limit"),
     ("negative", "timeouts.total = -1", 1, "timeouts.total", "found -1, allowed is a number of seconds"),
     ("not a number", "timeouts.total = nan", 1, "timeouts.total", "found nan"),
+    ("no end", "timeouts.total = inf", 1, "timeouts.total", "found inf, allowed is a number of seconds, 0 for no limit"),
+    ("no end of waiting", "failover.max_wait = inf", 1, "failover.max_wait", "allowed is a number of seconds, 0 never waits"),
+    ("steps without an end", "cooldowns.auth = [inf]", 1, "cooldowns.auth", "a list of at least one number of seconds over 0, such as [30, 60, 300]"),
+    ("steps of nothing", "cooldowns.auth = [nan]", 1, "cooldowns.auth", "a list of at least one number"),
+    ("no steps", "cooldowns.rate_limit = []", 1, "cooldowns.rate_limit", "found an empty list, allowed is a list of at least one number"),
+    ("forget", "cooldowns.forget = -1", 1, "cooldowns.forget", "a number of seconds, with 0 every failure counts as the first"),
+    ("forget never", "cooldowns.forget = inf", 1, "cooldowns.forget", "found inf"),
+    ("lease", "[providers.openai.cooldowns]\nprobe = -1", 2, "providers.openai.cooldowns.probe", "a number of seconds, with 0 everybody may try"),
+    ("pacing", 'cooldowns.pacing = "x"', 1, "cooldowns.pacing", "a number of seconds, with 0 nobody is held back"),
+    ("weight", "providers.openai.profiles.a.weight = inf", 1, "providers.openai.profiles.a.weight", "found inf, allowed is a number over 0"),
+    ("price", 'models."a/b".price.input = inf', 1, "models.'a/b'.price.input", "found inf"),
+    ("ttl", "catalogue.ttl = inf", 1, "catalogue.ttl", "found inf"),
+    ("days", "usage.keep_days = inf", 1, "usage.keep_days", "found inf"),
+    ("fetching for ever", "fetch.timeout = inf", 1, "fetch.timeout", "found inf"),
     ("file size", "[fetch]\nmax_bytes = 0", 2, "fetch.max_bytes", "found 0, allowed is a number of bytes"),
     ("file time", "fetch.timeout = 0", 1, "fetch.timeout", "found 0, allowed is a number of seconds"),
     ("redirects", "fetch.max_redirects = -1", 1, "fetch.max_redirects", "allowed is a number from 0"),
@@ -237,6 +253,21 @@ def test_a_file_that_may_not_be_read_is_told(tmp_path: Path) -> None:
     file.touch(mode=0)
     with pytest.raises(ConfigurationError, match="cannot be read: Permission denied"):
         load_config(file, environ={})
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"rate_limit": ()}, "cooldowns.rate_limit: found (), allowed is a list of at least one"),
+        ({"auth": (0.0,)}, "cooldowns.auth: found (0.0,)"),
+        ({"billing": (math.inf,)}, "cooldowns.billing: found (inf,)"),
+        ({"pacing": math.nan}, "cooldowns.pacing: found nan"),
+        ({"probe": -1}, "with 0 everybody may try"),
+    ],
+)
+def test_cooldowns_of_a_program_are_looked_at_too(given: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigurationError, match=re.escape(said)):
+        CooldownConfig(**given)
 
 
 def test_keys_are_secret_from_the_start(tmp_path: Path) -> None:

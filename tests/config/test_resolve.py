@@ -1,6 +1,7 @@
 """What holds for one provider."""
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from aisopod.config import (
     secrets_of,
     timeouts_for,
     to_toml,
+    usable_state,
     wants_colour,
     wants_traceback,
 )
@@ -134,6 +136,41 @@ def test_a_base_url_is_told_without_its_password() -> None:
     with pytest.raises(ConfigurationError) as caught:
         base_url_for(host(), with_provider(base_url="htp://me:planted@h"), {})
     assert "planted" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://:plan#ted@h:6379/0",
+        "redis://:plan/ted@h:6379/0",
+        "redis://:plan?ted@h:6379/0",
+        "redis://:12/planted@h:6379/0",
+        "redis://me:12#planted@h:6379/0",
+        "rediss://:planted@h:port/0",
+        "redis://[planted",
+        "redis://",
+    ],
+)
+def test_a_server_s_url_is_told_without_its_password(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="percent-encode") as caught:
+        usable_state(url)
+    assert not re.search("plan|ted|12", str(caught.value))
+    assert "plan" not in to_toml(Config(state=url)) or "@" not in url
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "sqlite",
+        "sqlite:a#b@c",
+        "memory",
+        "redis://:p%23@h:6379/0",
+        "rediss://me:p@ss@h",
+        "unix:///s",
+    ],
+)
+def test_a_state_that_can_be_read_is_taken(setting: str) -> None:
+    assert usable_state(setting) == setting
 
 
 def test_a_host_without_an_address_of_its_own_asks_for_one() -> None:

@@ -21,6 +21,7 @@ class FetchConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     enabled: bool = True
     max_bytes: Annotated[int, msgspec.Meta(ge=1, description="a number of bytes")] = 20_000_000
-    timeout: Annotated[float, msgspec.Meta(gt=0, description="a number of seconds")] = 30.0
+    # TOML has `inf`, too.
+    timeout: Annotated[float, msgspec.Meta(gt=0, le=1e9, description="a number of seconds")] = 30.0
     max_redirects: Annotated[int, msgspec.Meta(ge=0, description="a number from 0")] = 3
     allow_private: bool = False

@@ -1,7 +1,7 @@
 """`aisopod config`: what holds, from which files, and whether it can work."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 import click
@@ -10,6 +10,8 @@ from aisopod import AsyncClient, Config, ConfigurationError
 from aisopod.cli.settings import Settings
 from aisopod.cli.text import visible
 from aisopod.config import exposed_files, find_files, proxy_for, to_toml, user_file
+from aisopod.routing.candidates import Candidate, chain_of
+from aisopod.routing.known import by_family
 
 __all__ = ["config"]
 
@@ -44,7 +46,7 @@ def path(settings: Settings) -> None:
 def check(settings: Settings) -> int:
     """Look for mistakes: keys and values, credentials, addresses, who may read your keys."""
     config = settings.config
-    problems = asyncio.run(_problems(config))
+    problems = list(dict.fromkeys(asyncio.run(_problems(config))))
     for file in exposed_files(config):
         click.echo(
             f"warning: {visible(str(file))} holds a key and others may read it; "
@@ -64,14 +66,19 @@ async def _problems(config: Config) -> list[str]:
 
 
 def _unusable(client: AsyncClient, config: Config) -> Iterator[str]:
-    """What keeps the named providers from being used; nothing is sent."""
+    """What keeps the named providers and their profiles from being used; nothing is sent."""
     names = list(config.providers)
-    if config.default_model is not None:
-        provider, slash, _ = config.default_model.partition("/")
-        if not slash:
-            yield f"default_model: {config.default_model!r} is not of the form provider/model"
-        elif provider not in names:
-            names.append(provider)
+    chain: Sequence[Candidate] = ()
+    try:
+        if config.default_model is not None:
+            family = partial(by_family, config=config)
+            chain = chain_of([config.default_model], config.aliases, family)
+    except ConfigurationError as error:
+        yield f"default_model: {error}"
+    # Who has no key is passed over, as long as there is somebody.
+    providers = dict.fromkeys(candidate.provider for candidate in chain)
+    if not any(_has_profiles(client, name) for name in providers):
+        names += [name for name in providers if name not in names]
     # Any address outside of this machine shows whether the proxy can be used.
     checks: list[Callable[[], object]] = [
         partial(proxy_for, "https://provider.invalid", config.network),
@@ -82,3 +89,24 @@ def _unusable(client: AsyncClient, config: Config) -> Iterator[str]:
             check_one()
         except ConfigurationError as error:
             yield str(error)
+    for name in names:
+        yield from _unusable_profiles(client, name)
+
+
+def _has_profiles(client: AsyncClient, provider: str) -> bool:
+    try:
+        return bool(client.profiles(provider))
+    except ConfigurationError:
+        return False
+
+
+def _unusable_profiles(client: AsyncClient, provider: str) -> Iterator[str]:
+    """What is wrong with single profiles; no command is run for it."""
+    if not _has_profiles(client, provider):
+        return
+    for profile in client.profiles(provider):
+        if not profile.blocking or profile.settings.keyring:
+            try:
+                profile.load()
+            except ConfigurationError as error:
+                yield str(error)

@@ -22,7 +22,8 @@ from aisopod import (
 from aisopod.cli.settings import Settings
 from aisopod.cli.standing import told_state, word_for
 from aisopod.cli.text import visible
-from aisopod.config import Profile, sendable, stored, usable_url
+from aisopod.config import Profile, find_host, sendable, stored, usable_url
+from aisopod.providers.host import Host, Platform
 
 __all__ = ["COMMANDS", "show_states"]
 
@@ -33,14 +34,14 @@ def _split(profile: str) -> tuple[str, str]:
     return provider, name or "default"
 
 
-def _read_secret(what: str) -> str:
+def _read_secret(what: str, hint: str = "") -> str:
     """A secret from a pipe, or typed without being shown. Never from an argument."""
     if sys.stdin.isatty():
         secret: str = click.prompt(what, hide_input=True, err=True)
     else:
         secret = sys.stdin.readline()
     if not secret.strip():
-        raise click.UsageError(f"no {what} was given on standard input")
+        raise click.UsageError(f"no {what} was given on standard input{hint}")
     return secret.strip()
 
 
@@ -50,6 +51,11 @@ def _read_secret(what: str) -> str:
 @click.option("--file", metavar="PATH", help="The file that holds the key.")
 @click.option("--command", metavar="LINE", help="The command that prints the key.")
 @click.option("--keyring", is_flag=True, help="Keep the key in the system's keyring.")
+@click.option(
+    "--platform",
+    is_flag=True,
+    help="No key: use what the vendor's own tools find, as of `aws configure` or `gcloud auth`.",
+)
 @click.option("--token", is_flag=True, help="It is a bearer token, not an API key.")
 @click.option(
     "--models", multiple=True, metavar="PATTERN", help="Models that it may serve; may be repeated."
@@ -63,13 +69,13 @@ def _read_secret(what: str) -> str:
 @click.option("--replace", is_flag=True, help="In place of a profile of that name.")
 @click.pass_obj
 def add(settings: Settings, /, profile: str, replace: bool, **given: Any) -> None:
-    """Add a profile. Without --env, --file, --command or --keyring the key itself is kept.
+    """Add a profile. Without --env, --file, --command, --keyring or --platform the key itself is kept.
 
     The key is read from standard input, or typed without being shown.
     """
     provider, name = _split(profile)
-    _check_provider(settings, provider)
-    table = {**_limits(given), **_place(given, f"{provider}:{name}")}
+    platform = _platform_of(settings, provider)
+    table = {**_limits(given), **_place(given, f"{provider}:{name}", platform)}
 
     def change(values: dict[str, Any]) -> None:
         profiles = stored.stored_provider(values, provider).setdefault("profiles", {})
@@ -81,12 +87,22 @@ def add(settings: Settings, /, profile: str, replace: bool, **given: Any) -> Non
     click.echo(f"{provider}:{name} is kept in {file}", err=True)
 
 
-def _place(given: dict[str, Any], profile: str) -> dict[str, Any]:
+def _place(given: dict[str, Any], profile: str, platform: Platform | None) -> dict[str, Any]:
     """Where the key is; it is asked for where aisopod keeps it."""
-    places = [key for key in ("variable", "file", "command", "keyring") if given[key]]
+    places = [key for key in ("variable", "file", "command", "keyring", "platform") if given[key]]
     if len(places) > 1:
-        raise click.UsageError("the key is in one place: --env, --file, --command or --keyring")
+        raise click.UsageError(
+            "the key is in one place: --env, --file, --command, --keyring or --platform"
+        )
     match places:
+        case ["platform"]:
+            if platform is None or given["token"]:
+                raise click.UsageError(
+                    f"--platform: no tools of a vendor find a credential for {profile}: give a key"
+                    if platform is None
+                    else "--platform takes no --token: what the vendor's tools find says what it is"
+                )
+            return {"kind": platform.kind}
         case ["variable"]:
             if not os.environ.get(given["variable"]):
                 click.echo(f"note: {given['variable']} is not set here yet", err=True)
@@ -102,7 +118,8 @@ def _place(given: dict[str, Any], profile: str) -> dict[str, Any]:
             stored.put_into_keyring(profile, sendable(_read_secret("key"), "the key").reveal())
             return {"keyring": True}
         case _:
-            secret = sendable(_read_secret("key"), "the key").reveal()
+            hint = "; for what the vendor's own tools find, give --platform" if platform else ""
+            secret = sendable(_read_secret("key", hint), "the key").reveal()
             return {"token" if given["token"] else "api_key": secret}
 
 
@@ -126,12 +143,14 @@ def _limits(given: dict[str, Any]) -> dict[str, Any]:
     return table
 
 
-def _check_provider(settings: Settings, provider: str) -> None:
-    """A name that nobody has is most likely a typing error."""
-    from aisopod.providers import registry
+def _platform_of(settings: Settings, provider: str) -> Platform | None:
+    """Who finds the provider's credentials without a key; a name that nobody has is refused.
 
-    if provider not in settings.config.providers:
-        registry.find(provider)
+    Raises:
+        UnknownProviderError: most likely it is a typing error.
+    """
+    host = find_host(provider, settings.config)
+    return host.platform if isinstance(host, Host) else None
 
 
 @click.command()
@@ -166,8 +185,11 @@ def remove(profile: str) -> None:
 @click.pass_obj
 def order(settings: Settings, provider: str, names: tuple[str, ...], clear: bool) -> None:
     """Use the profiles NAMES of PROVIDER in this order; without names, show the order."""
+    if clear:
+        _keep_order(provider, None)
+        return
     profiles = {profile.id: profile for profile in asyncio.run(_profiles(settings, provider))}
-    if not names and not clear:
+    if not names:
         for profile in profiles.values():
             click.echo(f"{profile.rank}  {profile.id}")
         return
@@ -177,12 +199,17 @@ def order(settings: Settings, provider: str, names: tuple[str, ...], clear: bool
             raise ConfigurationError(
                 f"there is no profile {provider}:{name}; there are {', '.join(profiles)}"
             )
+    _keep_order(provider, short)
+
+
+def _keep_order(provider: str, names: list[str] | None) -> None:
+    """Write the order; None forgets it, whatever profiles there are."""
 
     def change(values: dict[str, Any]) -> None:
         table = stored.stored_provider(values, provider)
         table.pop("order", None)
-        if not clear:
-            table["order"] = short
+        if names is not None:
+            table["order"] = names
 
     stored.change_stored(change)
 
@@ -277,41 +304,61 @@ def test(settings: Settings, profile: str | None, as_json: bool) -> int:
 
 async def _tested(settings: Settings, profile: str | None) -> Sequence[tuple[str, ProviderHealth]]:
     async with AsyncClient(settings.config) as client:
-        if profile and ":" in profile:
+        bad: dict[str, ConfigurationError] = {}
+        if profile is None:
+            names, bad = _all_profiles(client)
+        elif ":" in profile:
             names = [profile]
         else:
-            providers = [profile] if profile else client.usable_providers()
-            names = [each.id for provider in providers for each in client.profiles(provider)]
+            names = [each.id for each in client.profiles(profile)]
 
         async def ask(name: str) -> ProviderHealth:
             try:
                 return await client.check_profile(name)
             except AisopodError as error:
-                provider = name.partition(":")[0]
-                return ProviderHealth(provider=provider, reachable=False, problem=str(error))
+                return _unreached(name.partition(":")[0], error)
 
         answers = await asyncio.gather(*(ask(name) for name in names))
-        return list(zip(names, answers, strict=True))
+        others = [(provider, _unreached(provider, error)) for provider, error in bad.items()]
+        return [*zip(names, answers, strict=True), *others]
+
+
+def _all_profiles(client: AsyncClient) -> tuple[list[str], dict[str, ConfigurationError]]:
+    """Every profile, and what is wrong with the providers that have none."""
+    names: list[str] = []
+    bad: dict[str, ConfigurationError] = {}
+    for provider in client.usable_providers():
+        try:
+            names += [profile.id for profile in client.profiles(provider)]
+        except ConfigurationError as error:
+            bad[provider] = error
+    return names, bad
+
+
+def _unreached(provider: str, error: AisopodError) -> ProviderHealth:
+    return ProviderHealth(provider=provider, reachable=False, problem=str(error))
 
 
 @click.command()
 @click.argument("profile", required=False, metavar="[PROVIDER:NAME]")
 @click.option("--all", "everything", is_flag=True, help="Every profile.")
 @click.pass_obj
-def reset(settings: Settings, profile: str | None, everything: bool) -> None:
+def reset(settings: Settings, profile: str | None, everything: bool) -> int:
     """Forget the failures of a profile, and those of its provider."""
     if bool(profile) == everything:
         raise click.UsageError("name a profile, as in openai:work, or give --all")
-    asyncio.run(_reset(settings, profile))
+    return asyncio.run(_reset(settings, profile))
 
 
-async def _reset(settings: Settings, profile: str | None) -> None:
+async def _reset(settings: Settings, profile: str | None) -> int:
     async with AsyncClient(settings.config) as client:
-        providers = [] if profile else client.usable_providers()
-        names = [each.id for provider in providers for each in client.profiles(provider)]
-        for name in [":".join(_split(profile))] if profile else names:
+        names, bad = ([":".join(_split(profile))], {}) if profile else _all_profiles(client)
+        for name in names:
             await client.reset_profile(name)
             click.echo(f"{name}: its failures are forgotten", err=True)
+        for provider, error in bad.items():
+            click.echo(visible(f"{provider}: {error}"), err=True)
+        return 1 if bad else 0
 
 
 def show_states(settings: Settings, provider: str | None, *, as_json: bool) -> None:

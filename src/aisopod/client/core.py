@@ -56,6 +56,8 @@ class Core:
         on_switch: Callable[[Attempt, Attempt], object] | None = None,
     ) -> None:
         self.config = config if isinstance(config, Config) else configuration.load_config(config)
+        # One that was made by hand holds what it was given.
+        self._follows = not isinstance(config, Config) or bool(config.sources)
         self._timeouts = timeouts
         self._transport = transport
         self._owns_transport = transport is None
@@ -85,6 +87,7 @@ class Core:
             renewing.cancel()
             await asyncio.wait([renewing])
         if shared is not None:
+            await shared.pool.close()
             await shared.state.close()
             if shared.ledger is not None:
                 await shared.ledger.close()
@@ -107,8 +110,15 @@ class Core:
     def _routing(self) -> Routing:
         if self._shared is None:
             folder = configuration.state_folder()
-            state = SharedState(open_store(self.config.state, folder))
-            pool = Pool(self.config, self._shared_transport, self._timeouts)
+            setting = configuration.usable_state(self.config.state)
+            state = SharedState(open_store(setting, folder))
+            pool = Pool(
+                self.config,
+                self._shared_transport,
+                self._timeouts,
+                health=state.health,
+                stored=configuration.credentials_file() if self._follows else None,
+            )
             directory = build_directory(self.config, self._listings)
             self._shared = Routing(
                 pool,
@@ -131,7 +141,8 @@ class Core:
         )
 
     def _open_ledger(self, folder: Path) -> Ledger:
-        return open_ledger(self.config.state, folder, keep_days=self.config.usage.keep_days)
+        setting = configuration.usable_state(self.config.state)
+        return open_ledger(setting, folder, keep_days=self.config.usage.keep_days)
 
     def _shared_transport(self) -> Transport:
         if self._transport is None:

@@ -1,10 +1,10 @@
 """A client's profiles: how they stand, and what people do to them by hand."""
 
+import contextlib
+
 from aisopod.client.core import Core
 from aisopod.config import Profile
-from aisopod.errors import (
-    AisopodError,
-)
+from aisopod.errors import AisopodError, ConfigurationError, InvalidRequestError
 from aisopod.routing.overview import check, reset, standings
 from aisopod.types import (
     ProfileState,
@@ -32,25 +32,35 @@ class Profiles(Core):
         A profile has one entry, and one more for each model for which something is out.
         """
         routing = self._routing()
-        return await standings(
-            routing, [provider] if provider is not None else self.usable_providers()
-        )
+        providers = [provider] if provider is not None else self.usable_providers()
+        for each in providers:
+            with contextlib.suppress(ConfigurationError):
+                await routing.pool.examine(each)
+        return await standings(routing, providers)
 
     async def check_profile(self, profile: str) -> ProviderHealth:
         """Whether the provider takes a profile's credential; costs no tokens, and is remembered.
 
+        A secret that was refused, or could not be read, is read anew for it.
+
         Raises:
             UnknownProviderError, ConfigurationError: there is no such profile, or it cannot be used.
         """
-        return await check(self._routing(), profile)
+        routing = self._routing()
+        routing.pool.forget_doubtful(profile)
+        return await check(routing, profile)
 
     async def reset_profile(self, profile: str) -> None:
         """Forget every failure of a profile, and those of its provider and the provider's models.
 
+        Its secret is read anew when it is next used.
+
         Raises:
             UnknownProviderError, ConfigurationError: there is no such profile.
         """
-        await reset(self._routing(), profile)
+        routing = self._routing()
+        routing.pool.forget(profile)
+        await reset(routing, profile)
 
     async def reset_session(self, session_id: str) -> None:
         """Let a conversation go to whoever's turn it is: its prompt cache is worth nothing now."""
@@ -77,7 +87,15 @@ class Profiles(Core):
 
         Raises:
             UnknownProviderError, ConfigurationError: there is no such profile.
+            InvalidRequestError: the error is none of aisopod's.
         """
+        if not isinstance(error, AisopodError):
+            raise InvalidRequestError(
+                "what follows from it is told for aisopod's errors only",
+                field="error",
+                value=repr(error)[:200],
+                remedy="Give what it means, such as aisopod.RateLimitError('…', retry_after=60)",
+            )
         routing = self._routing()
         option = routing.pool.option(profile, model)
         await routing.state.refresh(option.subjects)

@@ -3,9 +3,21 @@
 from aisopod.codecs.rules import Rule
 from aisopod.config.environment import wants_colour, wants_traceback
 from aisopod.config.hosts import find_host, usable_providers
-from aisopod.config.load import credentials_file, find_files, load_config, user_file
+from aisopod.config.load import (
+    credentials_file,
+    find_files,
+    load_config,
+    user_file,
+    with_stored,
+)
 from aisopod.config.network import proxy_for
-from aisopod.config.profiles import Profile, fingerprint, has_profile, profiles_for
+from aisopod.config.profiles import (
+    Profile,
+    fingerprint,
+    has_profile,
+    profiles_for,
+    strangers_in_order,
+)
 from aisopod.config.resolve import (
     base_url_for,
     cache_folder,
@@ -17,6 +29,7 @@ from aisopod.config.resolve import (
     settings_for,
     state_folder,
     timeouts_for,
+    usable_state,
     usable_url,
 )
 from aisopod.config.schema import (
@@ -34,6 +47,7 @@ from aisopod.config.schema import (
     TimeoutConfig,
     UsageConfig,
 )
+from aisopod.config.secrets import file_stamp
 from aisopod.config.show import exposed_files, secrets_of, to_toml
 
 __all__ = [
@@ -57,6 +71,7 @@ __all__ = [
     "credential_for",
     "credentials_file",
     "exposed_files",
+    "file_stamp",
     "find_files",
     "find_host",
     "fingerprint",
@@ -71,11 +86,14 @@ __all__ = [
     "sendable",
     "settings_for",
     "state_folder",
+    "strangers_in_order",
     "timeouts_for",
     "to_toml",
     "usable_providers",
+    "usable_state",
     "usable_url",
     "user_file",
     "wants_colour",
     "wants_traceback",
+    "with_stored",
 ]

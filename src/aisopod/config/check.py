@@ -187,6 +187,8 @@ def _fits(value: object, type_: Any) -> bool:  # noqa: ANN401
 def _shown(value: object, keys: Keys) -> str:
     # In a provider's own place someone may have put the bare key.
     hidden = bool(_HIDDEN & set(keys)) or (keys[:1] == ("providers",) and len(keys) == 2)
+    if value == []:
+        return "an empty list"
     if hidden or isinstance(value, dict | list):
         return _KINDS.get(type(value), "a date")
     if isinstance(value, bool):

@@ -18,7 +18,7 @@ from aisopod.config.check import (
     find_problems,
     make_secret,
 )
-from aisopod.config.schema import Config
+from aisopod.config.schema import Config, ProviderConfig
 from aisopod.errors import ConfigurationError
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "load_config",
     "read_values",
     "user_file",
+    "with_stored",
 ]
 
 PROJECT_FILE = "aisopod.toml"
@@ -76,6 +77,38 @@ def load_config(
     if config.network.client_key and not config.network.client_certificate:
         raise ConfigurationError("AISOPOD_CLIENT_KEY needs AISOPOD_CLIENT_CERT beside it")
     return msgspec.structs.replace(config, sources=tuple(files))
+
+
+def with_stored(config: Config, stored: Path) -> Config:
+    """A configuration with the profiles that the credentials file holds by now.
+
+    What stronger files say something of stays as it was, and so does everything else.
+
+    Args:
+        config: a configuration that was read from files.
+        stored: the credentials file.
+
+    Raises:
+        ConfigurationError: one of the files is wrong by now.
+    """
+    if not _is_file(stored):
+        return config
+    values = _anchored(read_values(stored), stored.parent)
+    fresh = msgspec.convert(values, Config, dec_hook=make_secret).providers
+    stronger = [read_values(file) for file in config.sources if file != stored]
+    providers = dict(config.providers)
+    for name, now in fresh.items():
+        tables = [other.get("providers", {}).get(name, {}) for other in stronger]
+        elsewhere = {profile for table in tables for profile in table.get("profiles", {})}
+        before = providers.get(name, ProviderConfig())
+        own = {each: now.profiles[each] for each in now.profiles if each not in elsewhere}
+        is_ordered = any("order" in table for table in tables)
+        providers[name] = msgspec.structs.replace(
+            before,
+            profiles={**before.profiles, **own},
+            order=before.order if is_ordered else now.order,
+        )
+    return msgspec.structs.replace(config, providers=providers)
 
 
 def credentials_file(environ: Mapping[str, str] | None = None) -> Path:

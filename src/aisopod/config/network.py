@@ -85,8 +85,10 @@ def _checked(proxy: str, place: str) -> str:
 
 
 def without_userinfo(url: str) -> str:
-    """The URL without a user's name and password, to be shown."""
-    scheme, separator, rest = url.rpartition("://")
-    authority, slash, path = rest.partition("/")
-    _, at, host = authority.rpartition("@")
-    return f"{scheme}{separator}***@{host}{slash}{path}" if at else url
+    """The URL without a user's name and password, to be shown.
+
+    A password may hold what ought to be percent-encoded, a slash too: it ends at the last `@`.
+    """
+    scheme, separator, rest = url.partition("://") if "://" in url else ("", "", url)
+    _, at, host = rest.rpartition("@")
+    return f"{scheme}{separator}***@{host}" if at else url

@@ -1,40 +1,48 @@
 """The credentials that a provider has, of configuration, environment and platform."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
+from functools import partial
 from hashlib import blake2b
+from itertools import count, islice, takewhile
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NoReturn
 
 import msgspec
 
+from aisopod.config.load import credentials_file
 from aisopod.config.resolve import (
     credential_for,
     has_credential,
+    names_credential,
     secret_file,
     sendable,
     settings_for,
 )
 from aisopod.config.schema import Config, ProfileConfig, ProviderConfig
-from aisopod.errors import ConfigurationError, MissingCredentialError, MissingDependencyError
+from aisopod.config.secrets import (
+    command_words,
+    file_stamp,
+    in_keyring,
+    in_variable,
+    printed,
+)
+from aisopod.errors import ConfigurationError, MissingCredentialError
 from aisopod.providers.host import Credential, Host
 from aisopod.types import Secret
 
 __all__ = [
     "DEFAULT",
-    "KEYRING_SERVICE",
     "Profile",
     "ProfileKind",
     "fingerprint",
     "has_profile",
     "profiles_for",
+    "strangers_in_order",
 ]
 
 DEFAULT = "default"
-KEYRING_SERVICE = "aisopod"
-COMMAND_SECONDS = 30.0
-"""A password manager may ask its user, but not for ever."""
 MOST_NUMBERED = 100
 
 ProfileKind = Literal["api_key", "token", "oauth", "aws", "none"]
@@ -54,7 +62,8 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         settings: limits and options.
         load: fetches the credential; None where the platform finds it, or none is needed. Raises
             ConfigurationError with what to do.
-        stamp: something that changes when the secret may have changed.
+        stamp: something that changes when the secret may have changed, where that can be seen
+            without reading it.
         blocking: whether `load` may take its time, as a password manager does.
     """
 
@@ -82,9 +91,13 @@ def fingerprint(credential: Credential | None) -> str:
 
 
 def has_profile(host: Host, config: Config, environ: Mapping[str, str] | None = None) -> bool:
-    """Whether there is a way into the host, without complaining."""
+    """Whether there is a way into the host, or what was meant as one, without complaining."""
     environ = os.environ if environ is None else environ
-    return has_credential(host, config, environ) or bool(_numbered(host, environ))
+    return (
+        has_credential(host, config, environ)
+        or names_credential(host, config, environ)
+        or bool(_numbered(host, environ))
+    )
 
 
 def profiles_for(
@@ -93,11 +106,11 @@ def profiles_for(
     """Every profile of a host that is enabled, in their order; at least one.
 
     The provider's own credential is the profile `default`; then the configured ones, then
-    what the environment has beyond the first key: `…_API_KEY_2`, `…_API_KEYS`.
+    what the environment has beyond the first key: `…_API_KEY_2`, `…_API_KEYS`. Whether a profile
+    can be used, its `load` tells: one that cannot takes nothing from the others.
 
     Raises:
         MissingCredentialError: the host needs a credential and there is none; names what to set.
-        ConfigurationError: `order` names a profile that there is not.
     """
     environ = os.environ if environ is None else environ
     settings = settings_for(host, config)
@@ -128,19 +141,26 @@ def _default(
     host: Host, config: Config, environ: Mapping[str, str], *, alone: bool
 ) -> Profile | None:
     """The provider's one credential; None where others are there and it is not."""
-    if not alone and not has_credential(host, config, environ):
-        return None
     settings = settings_for(host, config)
-    # Raises here where nothing at all is set, with what to set.
-    first = credential_for(host, config, environ)
+    named = names_credential(host, config, environ)
+    if not (alone or named or has_credential(host, config, environ)):
+        return None
     kind: ProfileKind = "none"
     place = "none is needed"
-    if first is not None:
-        kind, place = first.kind, _place_of_default(host, settings, environ)
-    elif host.platform is not None:
-        kind, place = host.platform.kind, "the platform's own files and services"
-    elif not alone:
-        return None
+    try:
+        # Raises where nothing at all is set, with what to set.
+        first = credential_for(host, config, environ)
+    except ConfigurationError:
+        if not named:
+            raise
+        kind, place = "api_key", _place_of_default(host, settings, environ)
+    else:
+        if first is not None:
+            kind, place = first.kind, _place_of_default(host, settings, environ)
+        elif host.platform is not None:
+            kind, place = host.platform.kind, "the platform's own files and services"
+        elif not alone:
+            return None
     return Profile(
         id=f"{host.id}:{DEFAULT}",
         kind=kind,
@@ -165,7 +185,7 @@ def _place_of_default(host: Host, settings: ProviderConfig, environ: Mapping[str
 
 def _default_stamp(host: Host, settings: ProviderConfig) -> object:
     names = (*host.key_variables, *host.token_variables, settings.api_key_env or "")
-    return (_mtime(settings.api_key_file), [os.environ.get(name) for name in names if name])
+    return (file_stamp(settings.api_key_file), [os.environ.get(name) for name in names if name])
 
 
 def _configured(
@@ -204,16 +224,26 @@ def _configured(
         case ProfileConfig(api_key_env=str(variable)):
             return profile(
                 variable,
-                lambda: _variable(environ, variable, id_),
+                lambda: in_variable(environ, variable, id_),
                 lambda: environ.get(variable),
             )
         case ProfileConfig(api_key_file=str(file)):
             path = Path(os.path.expanduser(file))  # noqa: PTH111 - it never raises
-            return profile(file, lambda: secret_file(path, place), lambda: _mtime(file))
+            return profile(file, lambda: secret_file(path, place), lambda: file_stamp(file))
         case ProfileConfig(api_key_command=str() | list() as command):
-            return profile("a command", lambda: _printed(command, place), blocking=True)
+            try:
+                words = command_words(command, place)
+            except ConfigurationError as error:
+                return _unusable(id_, "a command", settings, error)
+            return profile("a command", lambda: printed(words, place), blocking=True)
         case ProfileConfig(keyring=True):
-            return profile("the keyring", lambda: _in_keyring(id_), blocking=True)
+            return profile(
+                "the keyring",
+                lambda: in_keyring(id_),
+                # `aisopod auth add --replace` writes this file, too.
+                lambda: file_stamp(credentials_file(environ)),
+                blocking=True,
+            )
         case _:
             return _of_platform(host, id_, settings)
 
@@ -223,10 +253,11 @@ def _of_platform(host: Host, id_: str, settings: ProfileConfig) -> Profile:
     wanted = settings.kind
     if wanted not in (None, kind) or (kind == "none" and host.key_required):
         where = f"providers.{host.id}.profiles.{id_.partition(':')[2]}"
-        raise MissingCredentialError(
+        error = MissingCredentialError(
             f"{where} names no credential: set api_key_env, api_key_file, api_key_command or "
             f"keyring there ({host.name} has no {wanted or 'platform'} that would find one)"
         )
+        return _unusable(id_, "nowhere", settings, error)
     return Profile(
         id=id_,
         kind=kind,
@@ -238,8 +269,25 @@ def _of_platform(host: Host, id_: str, settings: ProfileConfig) -> Profile:
     )
 
 
+def _unusable(id_: str, place: str, settings: ProfileConfig, error: ConfigurationError) -> Profile:
+    """A profile that is set up wrongly: it is told of, and the others go on."""
+
+    def load() -> NoReturn:
+        raise type(error)(error.message)
+
+    return Profile(
+        id=id_,
+        kind="token" if settings.kind == "token" else "api_key",
+        place=place,
+        rank=0,
+        settings=settings,
+        load=load,
+        stamp=lambda: None,
+    )
+
+
 def _numbered(host: Host, environ: Mapping[str, str]) -> list[Profile]:
-    """`OPENAI_API_KEY_2` and so on, and the list in `OPENAI_API_KEYS`."""
+    """`OPENAI_API_KEY_1` and so on, and the list in `OPENAI_API_KEYS`."""
     return [
         *_numbered_as("api_key", host, host.key_variables, environ),
         *_numbered_as("token", host, host.token_variables, environ),
@@ -253,33 +301,50 @@ def _numbered_as(
     environ: Mapping[str, str],
 ) -> Iterator[Profile]:
     for variable in variables:
-        for name, place, value in _beyond_the_first(variable, environ):
+        for name, place, read in _beyond_the_first(variable, environ):
             yield Profile(
                 id=f"{host.id}:{name}",
                 kind=kind,
                 place=place,
                 rank=0,
                 settings=ProfileConfig(),
-                load=_loader(value, place, kind),
-                stamp=lambda: None,
+                load=_loader(read, place, kind),
+                stamp=read,
             )
 
 
-def _beyond_the_first(variable: str, environ: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
+def _beyond_the_first(
+    variable: str, environ: Mapping[str, str]
+) -> Iterator[tuple[str, str, Callable[[], str]]]:
+    """Names, places, and what reads the keys that are there now."""
+
+    def numbered(name: str) -> str:
+        return environ.get(name, "").strip()
+
+    def listed(number: int) -> str:
+        keys = [key.strip() for key in environ.get(f"{variable}S", "").split(",")]
+        return next(islice(filter(None, keys), number, None), "")
+
     slug = variable.lower().replace("_", "-")
-    for number in range(2, MOST_NUMBERED):
+    for number in range(1, MOST_NUMBERED):
         name = f"{variable}_{number}"
-        if value := environ.get(name, "").strip():
-            yield f"{slug}-{number}", name, value
-    listed = [key.strip() for key in environ.get(f"{variable}S", "").split(",")]
-    for number, value in enumerate((key for key in listed if key), 1):
-        yield f"{slug}s-{number}", f"{variable}S (number {number})", value
+        if numbered(name):
+            yield f"{slug}-{number}", name, partial(numbered, name)
+    for number in takewhile(listed, count()):
+        place = f"{variable}S (number {number + 1})"
+        yield f"{slug}s-{number + 1}", place, partial(listed, number)
 
 
 def _loader(
-    value: str, place: str, kind: Literal["api_key", "token"]
+    read: Callable[[], str], place: str, kind: Literal["api_key", "token"]
 ) -> Callable[[], Credential | None]:
-    return lambda: Credential(secret=sendable(value, place), kind=kind)
+    def load() -> Credential:
+        text = read()
+        if not text:
+            raise MissingCredentialError(f"the variable {place} is not set any more")
+        return Credential(secret=sendable(text, place), kind=kind)
+
+    return load
 
 
 def _distinct(profiles: Sequence[Profile]) -> list[Profile]:
@@ -289,7 +354,10 @@ def _distinct(profiles: Sequence[Profile]) -> list[Profile]:
     for profile in profiles:
         # Only the environment repeats keys by accident, and only its keys are at hand.
         if profile.settings == ProfileConfig() and profile.kind in ("api_key", "token"):
-            mark = fingerprint(profile.load())
+            try:
+                mark = fingerprint(profile.load())
+            except ConfigurationError:
+                mark = profile.id
             if mark in seen:
                 continue
             seen.add(mark)
@@ -298,15 +366,8 @@ def _distinct(profiles: Sequence[Profile]) -> list[Profile]:
 
 
 def _ordered(host: Host, settings: ProviderConfig, profiles: list[Profile]) -> list[Profile]:
-    order = [name.removeprefix(f"{host.id}:") for name in settings.order]
+    order = _order(host, settings)
     names = [profile.id.removeprefix(f"{host.id}:") for profile in profiles]
-    known = {*names, *settings.profiles}
-    for name in order:
-        if name not in known:
-            raise ConfigurationError(
-                f"providers.{host.id}.order: there is no profile {name!r}; there are "
-                + ", ".join(sorted(known))
-            )
     ranked = [
         msgspec.structs.replace(
             profile,
@@ -317,73 +378,23 @@ def _ordered(host: Host, settings: ProviderConfig, profiles: list[Profile]) -> l
     return sorted(ranked, key=lambda profile: profile.rank)
 
 
-# --- where secrets are ---------------------------------------------------------------------------
+def strangers_in_order(host: Host, config: Config, profiles: Collection[str]) -> list[str]:
+    """Names in a host's `order` that no profile has now.
+
+    They are passed over: a variable of another shell may hold the key.
+
+    Args:
+        host: the host.
+        config: the configuration.
+        profiles: ids of the profiles that there are.
+    """
+    settings = settings_for(host, config)
+    return [
+        name
+        for name in _order(host, settings)
+        if f"{host.id}:{name}" not in profiles and name not in settings.profiles
+    ]
 
 
-def _variable(environ: Mapping[str, str], variable: str, id_: str) -> Secret:
-    value = environ.get(variable, "").strip()
-    if not value:
-        raise MissingCredentialError(f"{id_}: the variable {variable} is not set")
-    return sendable(value, variable)
-
-
-def _printed(command: str | list[str], place: str) -> Secret:
-    """What a command prints, such as a password manager's."""
-    import shlex
-    import subprocess
-
-    words = shlex.split(command) if isinstance(command, str) else command
-    try:
-        done = subprocess.run(  # noqa: S603 - it is the user's own, from the user's own file
-            words,
-            capture_output=True,
-            timeout=COMMAND_SECONDS,
-            check=False,
-            stdin=subprocess.DEVNULL,
-        )
-    except subprocess.TimeoutExpired:
-        # Without its cause, which may hold what was printed.
-        raise ConfigurationError(
-            f"{place}.api_key_command did not end within {COMMAND_SECONDS:g} s"
-        ) from None
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise ConfigurationError(f"{place}.api_key_command: {words[:1]}: {reason}") from error
-    if done.returncode != 0:
-        raise ConfigurationError(
-            f"{place}.api_key_command ended with {done.returncode}: run it by hand to see why"
-        )
-    text = done.stdout.decode("utf-8", "replace").strip()
-    if not text:
-        raise MissingCredentialError(f"{place}.api_key_command printed nothing")
-    return sendable(text, f"{place}.api_key_command")
-
-
-def _in_keyring(id_: str) -> Secret:
-    try:
-        import keyring
-        from keyring.errors import KeyringError
-    except ImportError as error:
-        raise MissingDependencyError(
-            'keys in the system\'s keyring need its client: pip install "aisopod[keyring]"'
-        ) from error
-    try:
-        text = keyring.get_password(KEYRING_SERVICE, id_)
-    except KeyringError as error:
-        raise ConfigurationError(
-            f"{id_}: the keyring cannot be read ({type(error).__name__}): unlock it"
-        ) from None
-    if not text:
-        raise MissingCredentialError(
-            f"{id_}: the keyring holds no key for it: `aisopod auth add {id_} --keyring`"
-        )
-    return sendable(text, f"{id_} in the keyring")
-
-
-def _mtime(file: str | None) -> int | None:
-    if not file:
-        return None
-    try:
-        return Path(os.path.expanduser(file)).stat().st_mtime_ns  # noqa: PTH111
-    except OSError:
-        return None
+def _order(host: Host, settings: ProviderConfig) -> list[str]:
+    return [name.removeprefix(f"{host.id}:") for name in settings.order]

@@ -20,12 +20,14 @@ __all__ = [
     "credential_for",
     "has_credential",
     "logins_folder",
+    "names_credential",
     "options_for",
     "secret_file",
     "sendable",
     "settings_for",
     "state_folder",
     "timeouts_for",
+    "usable_state",
     "usable_url",
 ]
 
@@ -93,6 +95,18 @@ def has_credential(host: Host, config: Config, environ: Mapping[str, str] | None
     except ConfigurationError:
         return False
     return host.platform is not None and host.platform.present(environ, logins_folder())
+
+
+def names_credential(host: Host, config: Config, environ: Mapping[str, str] | None = None) -> bool:
+    """Whether configuration or environment say where the host's credential is, right or wrong."""
+    environ = os.environ if environ is None else environ
+    settings = settings_for(host, config)
+    if settings.api_key or settings.api_key_env or settings.api_key_file or settings.token:
+        return True
+    if _chosen(host, settings):
+        return False
+    names = (*host.key_variables, *host.token_variables)
+    return any(environ.get(name, "").strip() for name in names)
 
 
 def _configured(
@@ -201,6 +215,29 @@ def usable_url(url: str, place: str) -> str:
             "https://host/path"
         )
     return url.rstrip("/")
+
+
+def usable_state(setting: str) -> str:
+    """The setting of `state`, if it is a URL that can be read as one, or none at all.
+
+    Raises:
+        ConfigurationError: it is none; without what it holds, which may be part of a password.
+    """
+    if not setting.startswith(("redis://", "rediss://")):
+        return setting
+    try:
+        parts = urlsplit(setting)
+        _ = parts.port  # raises when it is no number
+    except ValueError:
+        parts = urlsplit("")
+    # What a password's own / or # has cut off is not where it belongs.
+    if not parts.hostname or "@" in f"{parts.path}{parts.query}{parts.fragment}":
+        raise ConfigurationError(
+            "state: this is no URL of a Redis server: write it as in "
+            "redis://:PASSWORD@host:6379/0, and percent-encode what is not a letter or a digit in "
+            "the password (# is %23, / is %2F)"
+        )
+    return setting
 
 
 def _is_http_url(url: str) -> bool:

@@ -1,12 +1,14 @@
 """What can be configured."""
 
+import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import msgspec
 
 from aisopod.attachments.settings import FetchConfig
 from aisopod.codecs.rules import Rule
+from aisopod.errors import ConfigurationError
 from aisopod.normalise.target import NormaliseConfig
 from aisopod.types import OnUnsupported, Secret
 
@@ -26,8 +28,16 @@ __all__ = [
     "UsageConfig",
 ]
 
-# `nan` fails this too; `inf` and 0 are no limit.
-Seconds = Annotated[float, msgspec.Meta(ge=0, description="a number of seconds, 0 for no limit")]
+# TOML has `inf` and `nan`: no clock comes to the one, and the other fails every bound.
+FINITE = sys.float_info.max
+
+
+def _seconds(zero: str) -> msgspec.Meta:
+    """Seconds, and what 0 of them mean."""
+    return msgspec.Meta(ge=0, le=FINITE, description=f"a number of seconds, {zero}")
+
+
+Seconds = Annotated[float, _seconds("0 for no limit")]
 # RFC 9110, section 5.6.2. A line break in a header would end it and begin another.
 HeaderName = Annotated[
     str, msgspec.Meta(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z", description="a header's name")
@@ -44,8 +54,11 @@ ProviderName = Annotated[
     ),
 ]
 Steps = Annotated[
-    tuple[Annotated[float, msgspec.Meta(gt=0)], ...],
-    msgspec.Meta(min_length=1, description="a list of seconds, such as [30, 60, 300]"),
+    tuple[Annotated[float, msgspec.Meta(gt=0, le=FINITE)], ...],
+    msgspec.Meta(
+        min_length=1,
+        description="a list of at least one number of seconds over 0, such as [30, 60, 300]",
+    ),
 ]
 ProfileName = Annotated[
     str,
@@ -58,7 +71,7 @@ Chain = Annotated[
     str | list[str], msgspec.Meta(description="a model or a list of models, as provider/model")
 ]
 Rate = Annotated[
-    float, msgspec.Meta(ge=0, description="US dollars per million tokens, such as 2.5")
+    float, msgspec.Meta(ge=0, le=FINITE, description="US dollars per million tokens, such as 2.5")
 ]
 Command = Annotated[
     str | list[str], msgspec.Meta(description="a command line, or a list of its words")
@@ -129,9 +142,25 @@ class CooldownConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     auth: Steps | None = None
     permission: Steps | None = None
     billing: Steps | None = None
-    forget: Seconds | None = None
-    probe: Seconds | None = None
-    pacing: Seconds | None = None
+    forget: Annotated[float, _seconds("with 0 every failure counts as the first")] | None = None
+    probe: Annotated[float, _seconds("with 0 everybody may try")] | None = None
+    pacing: Annotated[float, _seconds("with 0 nobody is held back")] | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what would fail later, where nobody knows any more whence it came.
+
+        Raises:
+            ConfigurationError: a number is not usable, or a list is empty.
+        """
+        for field in msgspec.structs.fields(self):
+            value = getattr(self, field.name)
+            try:
+                msgspec.convert(value, field.type)
+            except msgspec.ValidationError:
+                meta = get_args(get_args(field.type)[0])[1]
+                raise ConfigurationError(
+                    f"cooldowns.{field.name}: found {value!r}, allowed is {meta.description}"
+                ) from None
 
 
 class FailoverConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -146,7 +175,7 @@ class FailoverConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
     max_attempts: Annotated[int, msgspec.Meta(ge=1, description="a number from 1")] = 8
     max_retries: Annotated[int, msgspec.Meta(ge=0, description="a number from 0")] = 2
-    max_wait: Seconds = 60.0
+    max_wait: Annotated[float, _seconds("0 never waits")] = 60.0
 
 
 class ProfileConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -180,7 +209,7 @@ class ProfileConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     models: list[str] = []
     base_url: str | None = None
     options: dict[str, str] = {}
-    weight: Annotated[float, msgspec.Meta(gt=0, description="a number over 0")] = 1.0
+    weight: Annotated[float, msgspec.Meta(gt=0, le=FINITE, description="a number over 0")] = 1.0
     enabled: bool = True
 
     def __repr__(self) -> str:
@@ -285,7 +314,9 @@ class CatalogueConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
             to the next candidate, before it is sent.
     """
 
-    ttl: Annotated[float, msgspec.Meta(gt=0, description="a number of seconds")] = 86_400.0
+    ttl: Annotated[float, msgspec.Meta(gt=0, le=FINITE, description="a number of seconds")] = (
+        86_400.0
+    )
     check: bool = True
 
 
@@ -298,7 +329,9 @@ class UsageConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """
 
     record: bool = True
-    keep_days: Annotated[float, msgspec.Meta(gt=0, description="a number of days")] = 90.0
+    keep_days: Annotated[float, msgspec.Meta(gt=0, le=FINITE, description="a number of days")] = (
+        90.0
+    )
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

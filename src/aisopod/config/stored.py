@@ -12,7 +12,7 @@ from typing import Any
 
 from aisopod.config.check import find_problems
 from aisopod.config.load import credentials_file, read_values
-from aisopod.config.profiles import KEYRING_SERVICE
+from aisopod.config.secrets import KEYRING_SERVICE
 from aisopod.config.show import table_text
 from aisopod.errors import ConfigurationError, MissingDependencyError
 

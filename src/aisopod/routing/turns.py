@@ -67,6 +67,10 @@ class Turns:
         option = await self._claimed(self._own(self.look()))
         if option is not None:
             return option
+        if await self._pool.reread(self._chain, self._time_left()):
+            option = await self._claimed(self._own(self.look()))
+            if option is not None:
+                return option
         patience = self._patience()
         if not self._is_worth_waiting(self._chosen(), patience):
             raise refuse("")
@@ -92,12 +96,15 @@ class Turns:
         Raises:
             TotalTimeoutError: none.
         """
-        if self._deadline is None:
-            return None
-        left = self._deadline - asyncio.get_running_loop().time()
-        if left <= 0:
+        left = self._time_left()
+        if left == 0:
             raise TotalTimeoutError("no answer within the time for all attempts (total)")
         return left
+
+    def _time_left(self) -> float | None:
+        if self._deadline is None:
+            return None
+        return max(self._deadline - asyncio.get_running_loop().time(), 0.0)
 
     def look(self) -> Choice:
         """Who would be asked now, if nobody waited."""
@@ -208,10 +215,9 @@ class Turns:
 
     def _patience(self) -> float:
         """Seconds that the request may still wait."""
-        patience = self._wishes.failover.max_wait - self.waited
-        if self._deadline is not None:
-            patience = min(patience, self._deadline - asyncio.get_running_loop().time())
-        return max(patience, 0.0)
+        left = self._time_left()
+        patience = max(self._wishes.failover.max_wait - self.waited, 0.0)
+        return patience if left is None else min(patience, left)
 
     def _chosen(self, taken: Collection[tuple[int, str]] = ()) -> Choice:
         session = self._wishes.session
