@@ -19,6 +19,7 @@ from aisopod.providers.host import Host
 from aisopod.providers.protocol import ModelProvider
 from aisopod.routing.building import Place, build_provider, engine_at, settled_place
 from aisopod.routing.candidates import Candidate
+from aisopod.routing.subjects import address_mark, subjects_of
 from aisopod.transport import Transport
 from aisopod.types import Timeouts
 
@@ -68,7 +69,7 @@ class Pool:
         self._ready: dict[tuple[str, str | None], Ready] = {}
         self._secrets: dict[str, str] = {}
         self._problems: dict[str, tuple[ConfigurationError, object]] = {}
-        self._options: dict[tuple[tuple[Candidate, ...], str | None], list[Option]] = {}
+        self._options: dict[tuple[object, ...], list[Option]] = {}
         self._cooldowns: dict[str, Cooldowns] = {}
         self._limits: dict[str, Timeouts] = {}
         self._loading: dict[str, asyncio.Lock] = {}
@@ -114,7 +115,7 @@ class Pool:
         """
         found = self.profile(profile)
         self._is_usable(found)
-        return self._option(Candidate(profile.partition(":")[0], model), 0, found)
+        return self._option(Candidate(profile.partition(":")[0], model), 0, found, None)
 
     def default(self, provider: str, base_url: str | None = None) -> ModelProvider:
         """The provider with its first profile that can be loaded.
@@ -155,14 +156,17 @@ class Pool:
             place = Place(address or "", settings.options)
         return engine_at(host, self._config, self._transport, place, timeouts=self._timeouts)
 
-    def options(self, chain: Sequence[Candidate], pinned: str | None = None) -> list[Option]:
+    def options(
+        self, chain: Sequence[Candidate], pinned: str | None = None, base_url: str | None = None
+    ) -> list[Option]:
         """Every profile that may serve a candidate, in the candidates' order.
 
         Args:
             chain: the candidates.
             pinned: the one profile to use of its provider.
+            base_url: where the provider is to answer, in place of what is configured.
         """
-        key = (tuple(chain), pinned)
+        key = (tuple(chain), pinned, base_url)
         found = self._options.get(key)
         if found is None:
             if len(self._options) >= MOST_CHAINS:
@@ -170,7 +174,7 @@ class Pool:
             found = self._options[key] = [
                 option
                 for place, candidate in enumerate(chain)
-                for option in self._built(candidate, place, pinned)
+                for option in self._built(candidate, place, pinned, base_url)
             ]
         return found
 
@@ -258,7 +262,9 @@ class Pool:
             )
         return found
 
-    def _built(self, candidate: Candidate, place: int, pinned: str | None) -> list[Option]:
+    def _built(
+        self, candidate: Candidate, place: int, pinned: str | None, base_url: str | None
+    ) -> list[Option]:
         try:
             profiles = self.profiles(candidate.provider)
         except ConfigurationError:
@@ -271,12 +277,14 @@ class Pool:
         ]
         if pinned is not None and pinned.partition(":")[0] == candidate.provider:
             chosen = [profile for profile in chosen if profile.id == pinned]
-        return [self._option(candidate, place, profile) for profile in chosen]
+        return [self._option(candidate, place, profile, base_url) for profile in chosen]
 
-    def _option(self, candidate: Candidate, place: int, profile: Profile) -> Option:
-        # Another address has troubles of its own.
-        address = profile.settings.base_url
-        where = f"{candidate.provider}@{address}" if address else candidate.provider
+    def _option(
+        self, candidate: Candidate, place: int, profile: Profile, base_url: str | None
+    ) -> Option:
+        host = configuration.find_host(candidate.provider, self._config)
+        address = base_url or profile.settings.base_url
+        mark = address_mark(host, self._config, address) if isinstance(host, Host) else ""
         ready = self._ready.get((profile.id, None))
         return Option(
             provider=candidate.provider,
@@ -285,12 +293,7 @@ class Pool:
             candidate=place,
             rank=profile.rank,
             weight=profile.settings.weight,
-            subjects=(
-                f"profile/{profile.id}",
-                f"pair/{profile.id}/{candidate.model}",
-                f"model/{where}/{candidate.model}",
-                f"provider/{where}",
-            ),
+            subjects=subjects_of(candidate, profile.id, mark),
             secret=ready.secret if ready is not None else "",
         )
 
