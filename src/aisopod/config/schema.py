@@ -47,6 +47,8 @@ Steps = Annotated[
     tuple[Annotated[float, msgspec.Meta(gt=0)], ...],
     msgspec.Meta(min_length=1, description="a list of seconds, such as [30, 60, 300]"),
 ]
+Share = Annotated[float, msgspec.Meta(ge=0, le=1, description="a number from 0 to 1")]
+Count = Annotated[int, msgspec.Meta(ge=1, description="a whole number of at least 1")]
 ProfileName = Annotated[
     str,
     msgspec.Meta(
@@ -121,7 +123,12 @@ class CooldownConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         billing: a profile that is out of credit.
         forget: when earlier failures no longer count.
         probe: how long one request may try something again before another may.
-        pacing: the most that a limit which headers show as used up holds a profile back.
+        pacing: the most that a limit which headers show as used up holds a profile back; longer
+            where not one request fits before.
+        jitter: the most that chance adds to a window whose end nobody told, as a part of it.
+        shortest: the shortest window, where the provider tells a time.
+        evidence: models that fail within this time of each other are the provider's failure…
+        evidence_models: …when there are so many of them.
     """
 
     rate_limit: Steps | None = None
@@ -132,6 +139,10 @@ class CooldownConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     forget: Seconds | None = None
     probe: Seconds | None = None
     pacing: Seconds | None = None
+    jitter: Share | None = None
+    shortest: Seconds | None = None
+    evidence: Seconds | None = None
+    evidence_models: Count | None = None
 
 
 class FailoverConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
