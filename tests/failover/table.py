@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from aisopod.policy.cooldowns import Cooldowns
-from aisopod.policy.failover import TABLE
+from aisopod.policy.failover import TABLE, UNMENDED
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "failover.md"
 SUBJECTS = {
@@ -32,7 +32,7 @@ def render() -> str:
     rows = ["| error | is left alone | for | then | because |", "|---|---|---|---|---|"]
     for kind, verdict in TABLE:
         steps = getattr(Cooldowns(), verdict.reason) if verdict.reason else ()
-        told = "as told, else " if verdict.reason in {"rate_limit", "overloaded"} else ""
+        told = "at least " if verdict.reason in UNMENDED else "as told, else "
         rows.append(
             f"| `{kind.__name__}` | {SUBJECTS[verdict.cools]} | "
             f"{told + ', '.join(duration(step) for step in steps) if steps else ''} | "

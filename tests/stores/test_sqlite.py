@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -555,6 +556,7 @@ async def test_a_probe_is_claimed_without_the_lock(file: Path) -> None:
 KILLED = """
 import os, signal, sqlite3, sys
 from pathlib import Path
+from typing import Any
 from aisopod.policy.health import Used
 from aisopod.stores.sqlite import SqliteStore
 store = SqliteStore(Path(sys.argv[1]))
@@ -617,6 +619,7 @@ async def test_a_chat_after_a_killed_process(
 FORKED = """
 import os, signal, sys, threading, time, warnings
 from pathlib import Path
+from typing import Any
 from aisopod.policy.health import Used
 from aisopod.stores.sqlite import SqliteStore
 from aisopod.stores.store import StoreBusyError, StoreError
@@ -687,3 +690,26 @@ def test_a_fork_while_a_thread_writes(file: Path) -> None:
             process.stdin.flush()
             assert process.stdout.readline() == "read\n"
         assert process.wait(40) == 0
+
+
+async def test_a_healthy_request_reads_once_and_writes_once(
+    world: World, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[str] = []
+    for name in ("read", "apply", "scan"):
+        whole = getattr(SqliteStore, name)
+
+        def counted(*given: Any, _name: str = name, _whole: Any = whole, **named: Any) -> Any:
+            calls.append(_name)
+            return _whole(*given, **named)
+
+        monkeypatch.setattr(SqliteStore, name, counted)
+    client = world.client("a", "b", state=f"sqlite:{file}")
+    for _ in range(2):  # the second write of a process is its thread's
+        await client.complete(OPENAI, "hi", session_id="s")
+        await asyncio.sleep(0.3)
+    for _ in range(3):
+        calls.clear()
+        await client.complete(OPENAI, "hi", session_id="s")
+        await asyncio.sleep(0.3)
+        assert calls == ["read", "apply"]

@@ -127,7 +127,7 @@ class Core:
                 WaitingRooms(),
                 self._hooks,
                 directory,
-                self._open_ledger(folder) if self.config.usage.record else None,
+                self._open_ledger(folder, state) if self.config.usage.record else None,
             )
         return self._shared
 
@@ -140,9 +140,13 @@ class Core:
             ttl=self.config.catalogue.ttl,
         )
 
-    def _open_ledger(self, folder: Path) -> Ledger:
-        setting = configuration.usable_state(self.config.state)
-        return open_ledger(setting, folder, keep_days=self.config.usage.keep_days)
+    def _open_ledger(self, folder: Path, state: SharedState) -> Ledger:
+        return open_ledger(
+            configuration.usable_state(self.config.state),
+            folder,
+            keep_days=self.config.usage.keep_days,
+            outage=state.outage,
+        )
 
     def _shared_transport(self) -> Transport:
         if self._transport is None:

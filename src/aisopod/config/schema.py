@@ -60,6 +60,8 @@ Steps = Annotated[
         description="a list of at least one number of seconds over 0, such as [30, 60, 300]",
     ),
 ]
+Share = Annotated[float, msgspec.Meta(ge=0, le=1, description="a number from 0 to 1")]
+Count = Annotated[int, msgspec.Meta(ge=1, description="a whole number of at least 1")]
 ProfileName = Annotated[
     str,
     msgspec.Meta(
@@ -134,7 +136,12 @@ class CooldownConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         billing: a profile that is out of credit.
         forget: when earlier failures no longer count.
         probe: how long one request may try something again before another may.
-        pacing: the most that a limit which headers show as used up holds a profile back.
+        pacing: the most that a limit which headers show as used up holds a profile back; longer
+            where not one request fits before.
+        jitter: the most that chance adds to a window whose end nobody told, as a part of it.
+        shortest: the shortest window, where the provider tells a time.
+        evidence: models that fail within this time of each other are the provider's failure…
+        evidence_models: …when there are so many of them.
     """
 
     rate_limit: Steps | None = None
@@ -145,6 +152,10 @@ class CooldownConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     forget: Annotated[float, _seconds("with 0 every failure counts as the first")] | None = None
     probe: Annotated[float, _seconds("with 0 everybody may try")] | None = None
     pacing: Annotated[float, _seconds("with 0 nobody is held back")] | None = None
+    jitter: Share | None = None
+    shortest: Annotated[float, _seconds("with 0 a window may end at once")] | None = None
+    evidence: Annotated[float, _seconds("with 0 nothing is the provider's failure")] | None = None
+    evidence_models: Count | None = None
 
     def __post_init__(self) -> None:
         """Refuse what would fail later, where nobody knows any more whence it came.

@@ -10,7 +10,8 @@ DAY = 86400.0
 class Cooldowns(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Seconds; lists are by the number of failures in a row, and the last one holds for all more.
 
-    What a provider tells (`retry-after` and its kin) always comes before these.
+    What a provider tells (`retry-after` and its kin) comes before these; for `auth` and `billing`,
+    which no time mends, only where it is longer.
 
     Attributes:
         rate_limit: a profile for one model, after a rate limit without a time.
@@ -21,7 +22,12 @@ class Cooldowns(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         billing: a profile that is out of credit.
         forget: after this time without a failure, counting starts anew.
         probe: how long the one request that tries something again has before another may.
-        pacing: the most that a limit which headers show as used up holds a profile back.
+        pacing: the most that a limit which headers show as used up holds a profile back; longer
+            where not one request fits before.
+        jitter: the most that chance adds to a window whose end nobody told, as a part of it.
+        shortest: the shortest window; services say `retry-after: 0`, too.
+        evidence: models that fail within this time of each other are the provider's failure…
+        evidence_models: …when there are so many of them.
     """
 
     rate_limit: tuple[float, ...] = (30.0, 60.0, 300.0, 1500.0, 3600.0)
@@ -32,3 +38,7 @@ class Cooldowns(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     forget: float = DAY
     probe: float = 60.0
     pacing: float = 60.0
+    jitter: float = 0.2
+    shortest: float = 0.1
+    evidence: float = 120.0
+    evidence_models: int = 2

@@ -24,7 +24,7 @@ from aisopod.errors import (
     UnsupportedFeatureError,
 )
 
-__all__ = ["TABLE", "Action", "Reason", "Subject", "Verdict", "verdict_on"]
+__all__ = ["TABLE", "UNMENDED", "Action", "Reason", "Subject", "Verdict", "verdict_on"]
 
 Action = Literal["next_profile", "next_candidate", "give_up"]
 """Where the request goes next. What was cooled comes back into question when its window ends."""
@@ -34,6 +34,10 @@ Subject = Literal["profile", "pair", "model", "provider"]
 
 Reason = Literal["rate_limit", "overloaded", "auth", "permission", "billing"]
 """Which window opens; the names are those of the cooldowns."""
+
+
+UNMENDED: frozenset[Reason] = frozenset({"auth", "billing"})
+"""Reasons that time alone does not end: a header's time, which is about load, shortens no window."""
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):

@@ -24,13 +24,6 @@ __all__ = [
     "is_over",
 ]
 
-PROVIDER_EVIDENCE_SECONDS = 120.0
-"""Models that fail within this time of each other are the provider's failure."""
-PROVIDER_EVIDENCE_MODELS = 2
-JITTER = 0.2
-"""The most that chance adds to a window whose end nobody told, as a part of it."""
-SHORTEST_WINDOW_SECONDS = 0.1
-"""Services say `retry-after: 0`, too."""
 LATE_SECONDS = 600.0
 """News that come later than what they would undo are old. Still older ones are not: more than
 this apart, a clock was set back, and what happens now must count."""
@@ -120,24 +113,34 @@ class Failed(_Event, frozen=True, gc=False, tag="failed"):
         reason: which window it opens.
         steps: seconds that the window is long, by the number of failures in a row.
         until: the end that the provider told, in seconds since the epoch; None without one.
+        mends: whether time mends it, so that a told end counts even where it comes before the step's.
         chance: a random number from 0 to 1, for the jitter.
+        jitter: the most that chance adds to a step, as a part of it.
+        shortest: seconds that a window with a told end is long at least.
         forget: seconds after which earlier failures do not count.
         rule: id of the rule that classified it.
         message: what was said, without secrets.
         secret: fingerprint of the secret that was used.
         model: for a provider, the model that failed: one alone is no evidence against it.
+        evidence: seconds within which models must fail to be evidence.
+        evidence_models: how many of them.
     """
 
     started: float
     reason: str
     steps: tuple[float, ...]
     until: float | None = None
+    mends: bool = True
     chance: float = 0.0
+    jitter: float = 0.2
+    shortest: float = 0.1
     forget: float = 86400.0
     rule: str = ""
     message: str = ""
     secret: str = ""
     model: str = ""
+    evidence: float = 120.0
+    evidence_models: int = 2
 
 
 class Claimed(_Event, frozen=True, gc=False, tag="claimed"):
@@ -294,7 +297,7 @@ def _failed(health: Health, event: Failed) -> Health:
     health = _with_secret(health, event.secret)
     if event.model:
         health = _with_evidence(health, event)
-        if event.model not in health.models or len(health.models) < PROVIDER_EVIDENCE_MODELS:
+        if event.model not in health.models or len(health.models) < event.evidence_models:
             return health
     old = health.windows.get(event.reason)
     was_set_back = old is not None and old.since > event.at + LATE_SECONDS
@@ -321,11 +324,11 @@ def _seen_again(old: Window, event: Failed) -> Window:
 def _opened(old: Window | None, event: Failed) -> Window:
     forgotten = old is None or event.at - old.last > event.forget
     failures = 1 if old is None or forgotten else old.failures + 1
+    step = event.steps[min(failures, len(event.steps)) - 1]
+    until = event.at + step * (1 + event.jitter * event.chance)
     if event.until is not None:
-        until = max(event.until, event.at + SHORTEST_WINDOW_SECONDS)
-    else:
-        step = event.steps[min(failures, len(event.steps)) - 1]
-        until = event.at + step * (1 + JITTER * event.chance)
+        least = event.at + event.shortest if event.mends else until
+        until = max(event.until, least)
     return Window(
         since=event.at,
         until=until,
@@ -339,5 +342,5 @@ def _opened(old: Window | None, event: Failed) -> Window:
 def _with_evidence(health: Health, event: Failed) -> Health:
     models = {**health.models, event.model: max(health.models.get(event.model, 0.0), event.at)}
     newest = max(models.values())
-    recent = {model: at for model, at in models.items() if newest - at <= PROVIDER_EVIDENCE_SECONDS}
+    recent = {model: at for model, at in models.items() if newest - at <= event.evidence}
     return _replace(health, models=recent)

@@ -14,6 +14,7 @@ from aisopod.routing.candidates import Candidate
 from aisopod.routing.context import Routing
 from aisopod.routing.pool import Pool
 from aisopod.routing.refusal import state_of
+from aisopod.routing.subjects import are_about
 from aisopod.types import ProfileState, ProviderHealth
 
 __all__ = ["check", "check_chain", "reset", "standings"]
@@ -134,14 +135,12 @@ async def check(routing: Routing, profile: str) -> ProviderHealth:
 
 
 async def reset(routing: Routing, profile: str) -> None:
-    """Forget every failure that keeps a profile from being used.
+    """Forget every failure that keeps a profile from being used, at whatever address.
 
     Raises:
         ConfigurationError: there is no such profile.
     """
-    option = routing.pool.option(profile, "")
+    routing.pool.profile(profile)
     records = await routing.state.scan()
-    own, pair, model, provider = option.subjects
-    keys = [key for key in records if key in (own, provider) or key.startswith((pair, model))]
-    routing.recorder.reset(keys)
+    routing.recorder.reset([key for key in records if are_about(key, profile)])
     await routing.state.settle()

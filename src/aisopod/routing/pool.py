@@ -26,6 +26,7 @@ from aisopod.routing.candidates import Candidate
 from aisopod.routing.keys import Key, Keys
 from aisopod.routing.profiles import Profiles
 from aisopod.routing.settings import Settings
+from aisopod.routing.subjects import address_mark, subjects_of
 from aisopod.transport import Transport
 from aisopod.types import Timeouts
 
@@ -80,7 +81,7 @@ class Pool:
         self._keys = Keys()
         self._absent: set[str] = set()
         self._look_at = 0.0
-        self._options: dict[tuple[tuple[Candidate, ...], str | None], list[Option]] = {}
+        self._options: dict[tuple[object, ...], list[Option]] = {}
         self._loading: dict[str, asyncio.Lock] = {}
         self._reading: dict[str, asyncio.Task[None]] = {}
 
@@ -117,7 +118,7 @@ class Pool:
         """
         found = self.profile(profile)
         self._is_usable(found)
-        return self._option(Candidate(profile.partition(":")[0], model), 0, found)
+        return self._option(Candidate(profile.partition(":")[0], model), 0, found, None)
 
     def default(self, provider: str, base_url: str | None = None) -> ModelProvider:
         """The provider with its first profile that can be loaded.
@@ -161,16 +162,19 @@ class Pool:
             place = Place(address or "", settings.options)
         return engine_at(host, config, self._transport, place, timeouts=self._timeouts)
 
-    def options(self, chain: Sequence[Candidate], pinned: str | None = None) -> list[Option]:
+    def options(
+        self, chain: Sequence[Candidate], pinned: str | None = None, base_url: str | None = None
+    ) -> list[Option]:
         """Every profile that may serve a candidate, in the candidates' order.
 
         Args:
             chain: the candidates.
             pinned: the one profile to use of its provider.
+            base_url: where the provider is to answer, in place of what is configured.
         """
         if (self._keys.problems or self._absent) and time.monotonic() >= self._look_at:
             self._look()
-        key = (tuple(chain), pinned)
+        key = (tuple(chain), pinned, base_url)
         found = self._options.get(key)
         if found is None:
             if len(self._options) >= MOST_CHAINS:
@@ -178,7 +182,7 @@ class Pool:
             found = self._options[key] = [
                 option
                 for place, candidate in enumerate(chain)
-                for option in self._built(candidate, place, pinned)
+                for option in self._built(candidate, place, pinned, base_url)
             ]
             if found:
                 # Where nobody is left, what is wrong is raised.
@@ -290,7 +294,9 @@ class Pool:
         """The limits of requests to a provider, where the call sets none."""
         return self._settings.timeouts(provider)
 
-    def _built(self, candidate: Candidate, place: int, pinned: str | None) -> list[Option]:
+    def _built(
+        self, candidate: Candidate, place: int, pinned: str | None, base_url: str | None
+    ) -> list[Option]:
         try:
             profiles = self.profiles(candidate.provider)
         except ConfigurationError as error:
@@ -305,12 +311,11 @@ class Pool:
         ]
         if pinned is not None and pinned.partition(":")[0] == candidate.provider:
             chosen = [profile for profile in chosen if profile.id == pinned]
-        return [self._option(candidate, place, profile) for profile in chosen]
+        return [self._option(candidate, place, profile, base_url) for profile in chosen]
 
-    def _option(self, candidate: Candidate, place: int, profile: Profile) -> Option:
-        # Another address has troubles of its own.
-        address = profile.settings.base_url
-        where = f"{candidate.provider}@{address}" if address else candidate.provider
+    def _option(
+        self, candidate: Candidate, place: int, profile: Profile, base_url: str | None
+    ) -> Option:
         key = self._keys.at_hand(profile.id)
         return Option(
             provider=candidate.provider,
@@ -319,14 +324,18 @@ class Pool:
             candidate=place,
             rank=profile.rank,
             weight=profile.settings.weight,
-            subjects=(
-                f"profile/{profile.id}",
-                f"pair/{profile.id}/{candidate.model}",
-                f"model/{where}/{candidate.model}",
-                f"provider/{where}",
-            ),
+            subjects=self._subjects(candidate, profile, base_url),
             secret=key.secret if key is not None else "",
         )
+
+    def _subjects(
+        self, candidate: Candidate, profile: Profile, base_url: str | None
+    ) -> tuple[str, str, str, str]:
+        config = self._known.config
+        host = configuration.find_host(candidate.provider, config)
+        address = base_url or profile.settings.base_url
+        mark = address_mark(host, config, address) if isinstance(host, Host) else ""
+        return subjects_of(candidate, profile.id, mark)
 
     def _is_usable(self, profile: Profile) -> bool:
         """Whether its credential can be had, as far as that is told without waiting."""
@@ -381,7 +390,8 @@ class Pool:
         return health.secret not in ("", ready.secret)
 
     def _is_refused(self, profile: Profile) -> bool:
-        health = self._health(f"profile/{profile.id}")
+        nothing = Candidate(profile.id.partition(":")[0], "")
+        health = self._health(self._subjects(nothing, profile, None)[0])
         return health is not None and not MENDED_BY_SECRET.isdisjoint(health.windows)
 
     def _lock(self, profile: Profile) -> asyncio.Lock:

@@ -8,7 +8,7 @@ import msgspec
 
 from aisopod.errors import AisopodError, ProviderError, Scope
 from aisopod.policy.cooldowns import Cooldowns
-from aisopod.policy.failover import Subject, Verdict, verdict_on
+from aisopod.policy.failover import UNMENDED, Subject, Verdict, verdict_on
 from aisopod.policy.health import Event, Failed, Health, Pinned, Released, Reset, Succeeded, Used
 from aisopod.policy.selection import Option
 from aisopod.stores import SharedState
@@ -105,11 +105,16 @@ class Recorder:
             reason=verdict.reason,
             steps=getattr(cooldowns, verdict.reason),
             until=None if told is None else now + told,
+            mends=verdict.reason not in UNMENDED,
             chance=random.random(),  # noqa: S311 - no secret
+            jitter=cooldowns.jitter,
+            shortest=cooldowns.shortest,
             forget=cooldowns.forget,
             rule=rule_of(error),
             message=error.message,
             secret=secret if key in (profile, pair) else "",
+            evidence=cooldowns.evidence,
+            evidence_models=cooldowns.evidence_models,
         )
         events: dict[str, Sequence[Event]] = {key: [failure]}
         if key == model:
@@ -184,9 +189,17 @@ def _evidence(failure: Failed, model: str) -> Failed:
 
 
 def _paced_until(limits: Mapping[str, RateLimit], now: float, cooldowns: Cooldowns) -> float:
-    """Until when the headers show nothing left; 0 when there is something."""
+    """Until when the headers show nothing left; 0 when there is something.
+
+    They tell when all of it is there again (https://platform.openai.com/docs/guides/rate-limits,
+    https://platform.claude.com/docs/en/api/rate-limits): with a fixed window nothing fits before,
+    with a bucket that fills all the time, as those two have, a part does. Which it is, nobody
+    tells, hence the cap. But in both, one request of so many fits after that part of the time and
+    not before: where that is longer, as with `200` a day, it counts.
+    """
     wait = 0.0
     for limit in limits.values():
         if limit.remaining == 0 and limit.reset_after:
-            wait = max(wait, limit.reset_after)
-    return now + min(wait, cooldowns.pacing) if wait else 0.0
+            first = limit.reset_after / limit.limit if limit.limit else 0.0
+            wait = max(wait, min(limit.reset_after, cooldowns.pacing), first)
+    return now + wait if wait else 0.0

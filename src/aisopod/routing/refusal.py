@@ -25,6 +25,8 @@ def considered(
     chain: Sequence[Candidate],
     pinned: str | None,
     unfit: Mapping[int, AisopodError] | None = None,
+    *,
+    base_url: str | None = None,
 ) -> list[ProfileState]:
     """How each profile of each candidate stands, the unusable ones too.
 
@@ -34,9 +36,10 @@ def considered(
         chain: the candidates.
         pinned: the one profile to use of its provider.
         unfit: why candidates cannot do what is asked, by their places.
+        base_url: where the provider is to answer, in place of what is configured.
     """
     now = state.now()
-    options = pool.options(chain, pinned)
+    options = pool.options(chain, pinned, base_url)
     states = []
     for place, candidate in enumerate(chain):
         try:

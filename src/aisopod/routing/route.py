@@ -38,6 +38,7 @@ from aisopod.types import (
     ChatCompletionChunk,
     ChatCompletionRequest,
     Explanation,
+    ProfileState,
     RateLimit,
     Timeouts,
     TokenUsage,
@@ -171,8 +172,7 @@ class Route:
         for place in unfit:
             self._turns.exclude_candidate(place)
         choice = self._turns.look()
-        profile = self._wishes.profile
-        states = considered(self._pool, self._state, self._chain, profile, unfit)
+        states = self._considered(unfit)
         asked = choice.option
         chosen = None
         if asked is not None:
@@ -389,9 +389,15 @@ class Route:
     def _told(self, error: AisopodError) -> None:
         error.attempts = tuple(self.attempts)
 
+    def _considered(self, unfit: Mapping[int, AisopodError] | None = None) -> list[ProfileState]:
+        wishes = self._wishes
+        return considered(
+            self._pool, self._state, self._chain, wishes.profile, unfit, base_url=wishes.base_url
+        )
+
     def _exhausted(self, why: str = "") -> AisopodError:
         """What to raise when nobody is left."""
-        states = considered(self._pool, self._state, self._chain, self._wishes.profile)
+        states = self._considered()
         error = exhausted(self._pool, self._chain, self._errors, states, self._state.now(), why)
         self._told(error)
         return error

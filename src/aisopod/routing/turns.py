@@ -222,7 +222,7 @@ class Turns:
     def _chosen(self, taken: Collection[tuple[int, str]] = ()) -> Choice:
         session = self._wishes.session
         return choose(
-            self._pool.options(self._chain, self._wishes.profile),
+            self._pool.options(self._chain, self._wishes.profile, self._wishes.base_url),
             self._state.health,
             self._state.now(),
             excluded=self.excluded.union(taken) if taken else self.excluded,
@@ -231,7 +231,7 @@ class Turns:
         )
 
     def _options(self) -> Sequence[Option]:
-        return self._pool.options(self._chain, self._wishes.profile)
+        return self._pool.options(self._chain, self._wishes.profile, self._wishes.base_url)
 
     def _session_profiles(self, session: str) -> tuple[str, ...]:
         records = (

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from aisopod.stores.entries import Group, LedgerEntry, LedgerStore, check_dimensions
 from aisopod.stores.journal import Journal, batches, dead_journals, encoded
+from aisopod.stores.outage import Outage
 from aisopod.stores.store import StoreError
 
 __all__ = ["Ledger"]
@@ -43,10 +44,14 @@ class Ledger:
     Args:
         store: where rows end up.
         folder: where the journals are; None for none, where the store needs none.
+        outage: what is told of the store's troubles, where others use the same server.
     """
 
-    def __init__(self, store: LedgerStore, folder: Path | None) -> None:
+    def __init__(
+        self, store: LedgerStore, folder: Path | None, outage: Outage | None = None
+    ) -> None:
         self.store = store
+        self._outage = outage or Outage()
         self._folder = folder if store.journaled else None
         self._complained: set[str] = set()
         self._begin_anew()
@@ -239,12 +244,14 @@ class Ledger:
                     self._adopted = True
             except (StoreError, OSError) as error:
                 self._failures += 1
-                self._complain("the ledger's rows cannot be stored now", error)
+                self._outage.began("ledger", f"the ledger's rows cannot be stored now: {error}")
                 return False
             if self._failures:
                 self._failures = 0
                 self._complained.clear()
-                log.warning("%s is back: the ledger's rows are stored", self.store.name)
+                self._outage.ended(
+                    "ledger", f"{self.store.name} is back: the ledger's rows are stored"
+                )
             return True
 
     def _move_journal(self) -> None:

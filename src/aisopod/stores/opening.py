@@ -6,6 +6,7 @@ from aisopod.errors import ConfigurationError
 from aisopod.stores.ledger import Ledger
 from aisopod.stores.ledger_memory import MemoryLedger
 from aisopod.stores.memory import MemoryStore
+from aisopod.stores.outage import Outage
 from aisopod.stores.store import Store
 
 __all__ = ["open_ledger", "open_store"]
@@ -38,13 +39,16 @@ def open_store(setting: str, folder: Path) -> Store:
     raise _unknown(setting)
 
 
-def open_ledger(setting: str, folder: Path, *, keep_days: float = 90) -> Ledger:
+def open_ledger(
+    setting: str, folder: Path, *, keep_days: float = 90, outage: Outage | None = None
+) -> Ledger:
     """The ledger beside that state; nothing is read or written yet.
 
     Args:
         setting: as `open_store` takes it.
         folder: where the file of `sqlite` and the journals are.
         keep_days: for how long rows are kept.
+        outage: what is told of the state's server, which is the ledger's, too.
 
     Raises:
         ConfigurationError: it is none of these.
@@ -64,7 +68,7 @@ def open_ledger(setting: str, folder: Path, *, keep_days: float = 90) -> Ledger:
     if setting.startswith(_SERVERS):
         from aisopod.stores.ledger_redis import RedisLedger
 
-        return Ledger(RedisLedger(setting, keep), journals)
+        return Ledger(RedisLedger(setting, keep), journals, outage)
     raise _unknown(setting)
 
 

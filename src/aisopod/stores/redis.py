@@ -1,8 +1,8 @@
 """State in Redis or Valkey, shared by machines, on the server's clock.
 
-A record changes only if it is still the one that was read: a small script on the server compares
-and sets (https://redis.io/docs/latest/develop/programmability/eval-intro/), so nobody ever holds
-a lock.
+A record changes only if it is still the one that was seen last: a small script on the server
+compares and sets (https://redis.io/docs/latest/develop/programmability/eval-intro/), so nobody ever
+holds a lock, and nothing is read once more before it is written.
 """
 
 import random
@@ -25,10 +25,13 @@ from aisopod.stores.store import (
 
 __all__ = ["RedisServer", "RedisStore"]
 
-WAIT_SECONDS = 0.25
-"""A store that takes longer is no help to a request."""
+WAIT_SECONDS = 1.0
+"""A server that takes longer is gone. No request waits so long: what it has not heard of comes
+later, and what it writes goes behind it."""
 TRIES = 100
 MOST_AT_ONCE = 200
+MOST_SEEN = 10_000
+"""Records whose last known bytes are kept, to be compared with."""
 
 # One hash tag for all keys: a cluster runs scripts on keys of one slot only.
 PREFIX = "{aisopod}:1:"
@@ -42,7 +45,7 @@ for place, key in ipairs(KEYS) do
   if held == ARGV[2 * place] then
     redis.call('SET', key, ARGV[2 * place + 1], 'EX', ARGV[1])
   else
-    lost[#lost + 1] = place - 1
+    lost[#lost + 1] = {place - 1, held}
   end
 end
 return lost
@@ -77,8 +80,9 @@ class RedisServer:
                 url,
                 socket_timeout=WAIT_SECONDS,
                 socket_connect_timeout=WAIT_SECONDS,
-                # One try more, for a connection that the server gave up while it was idle.
-                retry=Retry(NoBackoff(), 1),
+                # One try more, for a connection that the server gave up while it was idle; none
+                # for silence, which would only be twice as long.
+                retry=Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,)),
                 client_name="aisopod",
             )
         except ValueError as error:
@@ -110,11 +114,13 @@ class RedisStore(RedisServer):
     def __init__(self, url: str) -> None:
         super().__init__(url)
         self._compare_and_set = self._client.register_script(COMPARE_AND_SET)
+        self._seen: dict[str, bytes] = {}
 
     def read(self, keys: Iterable[str]) -> Snapshot:
         """The records of these keys."""
         wanted = list(keys)
         now, values = self._read(wanted)
+        self._see((key, value or b"") for key, value in zip(wanted, values, strict=True))
         return Snapshot(
             now,
             {
@@ -136,26 +142,29 @@ class RedisStore(RedisServer):
     def _applied(self, left: Sequence[str], events: Events) -> dict[str, Health]:
         changed: dict[str, Health] = {}
         for _ in range(TRIES):
-            _, values = self._read(left)
-            new = {
-                key: folded(_EMPTY if value is None else decoded(value), events[key])
-                for key, value in zip(left, values, strict=True)
-            }
             arguments: list[Any] = [KEPT_SECONDS]
-            for value, record in zip(values, new.values(), strict=True):
-                arguments += [value or b"", encoded(record, value)]
+            for key in left:
+                # What nobody has seen is taken for nothing; if it is something, the server says so.
+                seen = self._seen.get(key, b"")
+                changed[key] = folded(decoded(seen) if seen else _EMPTY, events[key])
+                arguments += [seen, encoded(changed[key], seen)]
             try:
-                lost = self._compare_and_set(keys=_prefixed(left), args=arguments)
+                lost = dict(self._compare_and_set(keys=_prefixed(left), args=arguments))
             except self._errors as error:
                 raise self._failure(error) from error
-            again = [left[place] for place in lost]
-            changed.update({key: record for key, record in new.items() if key not in again})
-            if not again:
+            written = zip(left, arguments[2::2], strict=True)
+            self._see((key, lost.get(place, data)) for place, (key, data) in enumerate(written))
+            if not lost:
                 return changed
-            left = again
+            left = [left[place] for place in lost]
             # Those who lost meet again less likely after a moment of different length.
             time.sleep(random.uniform(0, 0.002))  # noqa: S311 - no secret
         raise StoreError(f"{self.name}: no turn in {TRIES} tries")
+
+    def _see(self, records: Iterable[tuple[str, bytes]]) -> None:
+        if len(self._seen) > MOST_SEEN:
+            self._seen = {}
+        self._seen.update(records)
 
     def scan(self) -> Snapshot:
         """All records."""

@@ -2,20 +2,26 @@
 
 Choosing never waits for a lock: news count here at once and are written behind, in a thread of
 their own and in batches. A store that fails is left alone for a while and told everything later;
-until then this process goes on with what it knows.
+until then this process goes on with what it knows. One that is slow is read behind, too: nobody
+waits for it, and what it says counts when it comes.
 """
 
 import asyncio
 import contextlib
 import logging
+import math
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Literal, TypeVar
+from functools import partial
+from typing import Literal, NamedTuple, TypeVar
 
 from aisopod.policy.health import LATE_SECONDS, Claimed, Event, Health, Released
 from aisopod.stores.memory import MemoryStore
+from aisopod.stores.outage import Outage
+from aisopod.stores.speed import Speed
 from aisopod.stores.store import Snapshot, Store, StoreError
 
 __all__ = ["SharedState"]
@@ -23,7 +29,7 @@ __all__ = ["SharedState"]
 log = logging.getLogger("aisopod.state")
 
 PATIENCE_SECONDS = 0.25
-"""How long a request waits for the store: for a read of another machine, or for a claim."""
+"""How long a request waits for the store: for a read of another machine, and for a claim."""
 RETRY_SECONDS = (1.0, 2.0, 5.0)
 """How long a failed store is left alone, by failures in a row."""
 SOON_SECONDS = 0.1
@@ -33,8 +39,19 @@ CLOSE_SECONDS = 2.0
 MOST_KEYS = 20_000
 """Of subjects with news that are not written yet."""
 MOST_EVENTS = 50
+LANDED_SECONDS = 5.0
+"""No read takes longer: what was written before then is in what it brings."""
 
 _T = TypeVar("_T")
+
+
+class _Read(NamedTuple):
+    """What a read brought, and when: seconds of the process's clock."""
+
+    snapshot: Snapshot
+    began: float
+    seconds: float
+    offset: float
 
 
 class SharedState:
@@ -47,25 +64,32 @@ class SharedState:
     Attributes:
         store: the same.
         health: the key of a subject to what is remembered of it, or None.
+        outage: what is told of the store's troubles.
     """
 
     def __init__(self, store: Store, *, patience: float = PATIENCE_SECONDS) -> None:
         self.store = store
+        self.outage = Outage()
         self._known = store if isinstance(store, MemoryStore) else MemoryStore()
         self.health: Callable[[str], Health | None] = self._known.records.get
         self._shared = None if isinstance(store, MemoryStore) else store
         self._patience = patience
+        self._speed = Speed(patience)
+        self._reads = 0
+        self._wanted: dict[str, None] = {}
         self._offset = 0.0
         self._last = 0.0
         # What the writing thread and this one both touch.
         self._lock = threading.Lock()
         self._unwritten: dict[str, list[Event]] = {}
         self._flying: dict[str, list[Event]] = {}
+        self._landed: deque[tuple[float, Mapping[str, Sequence[Event]]]] = deque()
         self._busy = False
         self._is_due = False
         self._closed = False
         self._writing: Future[None] | None = None
         self._failures = 0
+        self._was_gone = False
         self._down_until = 0.0
         self._threads: dict[str, ThreadPoolExecutor] = {}
 
@@ -87,12 +111,12 @@ class SharedState:
         """Read what others have written. Waits little, and never fails."""
         if self._shared is None or not self._is_up():
             return
+        if self._shared.remote:
+            await self._refresh_beside(keys)
+            return
         try:
-            if self._shared.remote:
-                snapshot = await self._beside("reading", lambda store: store.read(keys))
-            else:
-                snapshot = self._shared.read(keys)
-        except (StoreError, TimeoutError) as error:
+            snapshot = self._shared.read(keys)
+        except StoreError as error:
             self._failed(error)
             return
         # What was read before stands here already, with this process's own news over it.
@@ -152,12 +176,14 @@ class SharedState:
             lease: seconds for which nobody else may.
         """
         events = {key: [Claimed(at=self.now(), owner=owner, lease=lease)] for key in keys}
-        if self._shared is None or not self._is_up():
+        if self._shared is None or not self._is_up() or self._speed.is_slow:
             self.note(events)
             return self._is_owner(keys, owner)
         self._write()
         try:
-            changed = await self._beside("writing", lambda store: store.apply(events))
+            # The read before it had its part of the patience.
+            patience = self._patience - self._speed.took
+            changed = await self._beside("writing", lambda store: store.apply(events), patience)
         except asyncio.CancelledError:
             # It may be granted all the same, and nobody would use it nor give it back. This is
             # written by the same thread, after it.
@@ -166,10 +192,15 @@ class SharedState:
             self._write(trial=True)
             raise
         except (StoreError, TimeoutError) as error:
-            self._failed(error)
+            if isinstance(error, StoreError) or not self.store.remote:
+                self._failed(error)
+            else:
+                self._late()
             self.note(events)
             return self._is_owner(keys, owner)
-        self._take(keys, Snapshot(self.now(), changed), clock=False)
+        with self._lock:
+            self._land(events)
+        self._take(keys, Snapshot(self.now(), changed))
         return self._is_owner(keys, owner)
 
     async def scan(self) -> dict[str, Health]:
@@ -217,13 +248,45 @@ class SharedState:
         records = (self.health(key) for key in keys)
         return all(record is not None and record.probe_owner == owner for record in records)
 
-    def _take(self, keys: Sequence[str], snapshot: Snapshot, *, clock: bool = True) -> None:
-        """The store's records, and over them what it has not been told yet.
+    async def _refresh_beside(self, keys: Sequence[str]) -> None:
+        """Read in a thread. What comes too late for this request counts for those after it."""
+        if self._speed.is_slow:
+            if self._reads:
+                self._wanted.update(dict.fromkeys(keys))
+            else:
+                self._read_behind(keys)
+            return
+        done, _ = await asyncio.wait({self._read_behind(keys)}, timeout=self._patience)
+        if not done:
+            self._late()
+
+    def _read_behind(self, keys: Sequence[str]) -> asyncio.Future[_Read]:
+        self._reads += 1
+        reading = asyncio.wrap_future(self._pool("reading").submit(_read, self.store, keys))
+        reading.add_done_callback(partial(self._arrived, keys))
+        return reading
+
+    def _arrived(self, keys: Sequence[str], reading: asyncio.Future[_Read]) -> None:
+        self._reads -= 1
+        error = None if reading.cancelled() else reading.exception()
+        if self._closed or reading.cancelled():
+            return
+        if isinstance(error, StoreError):
+            self._failed(error)
+            return
+        snapshot, began, seconds, self._offset = reading.result()
+        self._take(keys, snapshot, began)
+        if self._speed.came(seconds, time.monotonic()):
+            self._recovered()
+        if self._wanted and not self._closed:
+            wanted, self._wanted = tuple(self._wanted), {}
+            self._read_behind(wanted)
+
+    def _take(self, keys: Sequence[str], snapshot: Snapshot, began: float = math.inf) -> None:
+        """The store's records, and over them what it had not been told when they were read.
 
         What is just being written may be in them already: folding it in twice changes nothing.
         """
-        if clock and self.store.remote:
-            self._offset = snapshot.now - time.time()
         known = self._known.records
         with self._lock:
             for key in keys:
@@ -232,9 +295,10 @@ class SharedState:
                     known.pop(key, None)
                 else:
                     known[key] = record
+            landed = [events for at, events in self._landed if at >= began]
             news = [
                 {key: waiting[key] for key in keys if key in waiting}
-                for waiting in (self._flying, self._unwritten)
+                for waiting in (*landed, self._flying, self._unwritten)
                 if waiting
             ]
         for events in news:
@@ -284,31 +348,55 @@ class SharedState:
                     self._busy = False
                 return
             with self._lock:
+                self._land(self._flying)
                 if self._failures:
                     self._failures = 0
-                    log.warning("%s is back: state is shared again", self.store.name)
+                    self._recovered()
                 self._flying, self._unwritten = self._unwritten, {}
                 if not self._flying:
                     self._busy = False
                     return
 
+    def _land(self, events: Mapping[str, Sequence[Event]]) -> None:
+        """It is written, and yet may be missing in what is being read; to be called in the lock."""
+        if not self.store.remote:
+            return
+        now = time.monotonic()
+        self._landed.append((now, events))
+        while self._landed[0][0] < now - LANDED_SECONDS:
+            self._landed.popleft()
+
+    def _late(self) -> None:
+        self._speed.late()
+        self.outage.began(
+            "state",
+            f"the state store is slow ({self.store.name} takes more than "
+            f"{self._patience} s): going on with what this process knows, and with what it tells "
+            "when that comes",
+        )
+
+    def _recovered(self) -> None:
+        if self._failures or self._speed.is_slow:
+            return
+        level = logging.WARNING if self._was_gone else logging.INFO
+        self._was_gone = False
+        self.outage.ended("state", f"{self.store.name} is back: state is shared again", level=level)
+
     def _failed(self, error: Exception) -> None:
-        first = not self._failures
+        self._was_gone = True
         wait = RETRY_SECONDS[min(self._failures, len(RETRY_SECONDS) - 1)]
         self._failures += 1
         self._down_until = time.monotonic() + wait
-        if first:
-            log.warning(
-                "the state store cannot be used (%s): going on with what this process knows",
-                error if str(error) else f"{self.store.name} does not answer",
-            )
+        what = str(error) or f"{self.store.name} does not answer"
+        self.outage.began(
+            "state",
+            f"the state store cannot be used ({what}): going on with what this process knows",
+        )
 
-    async def _beside(
-        self, kind: str, act: Callable[[Store], _T], patience: float | None = None
-    ) -> _T:
+    async def _beside(self, kind: str, act: Callable[[Store], _T], patience: float) -> _T:
         """Run a call of the store in a thread, and wait a short time for it."""
         future = self._pool(kind).submit(act, self.store)
-        async with asyncio.timeout(patience or self._patience):
+        async with asyncio.timeout(patience):
             return await asyncio.wrap_future(future)
 
     def _pool(self, kind: str) -> ThreadPoolExecutor:
@@ -318,6 +406,14 @@ class SharedState:
                 1 if kind == "writing" else 4, thread_name_prefix=f"aisopod-state-{kind}"
             )
         return pool
+
+
+def _read(store: Store, keys: Sequence[str]) -> _Read:
+    began, wall = time.monotonic(), time.time()
+    snapshot = store.read(keys)
+    seconds = time.monotonic() - began
+    # The server looked at its clock about half-way.
+    return _Read(snapshot, began, seconds, snapshot.now - (wall + seconds / 2))
 
 
 async def _ended(future: Future[None], seconds: float) -> None:
