@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from aisopod.codecs.codec import Encoded
@@ -137,9 +137,18 @@ def test_a_further_turn_changes_nothing_before_it(
         before = now
 
 
+# An assistant's words that nobody answered are no prefill.
+UNANSWERED = [
+    Message(role="assistant", content="ends in space "),
+    Message(role="user", content=[]),
+    Message(role="user", content="there"),
+]
+
+
 @everywhere
 @moderate
 @given(messages=conversations())
+@example(messages=UNANSWERED)
 def test_a_further_turn_changes_nothing_whatever_was_shown(
     dialect: Dialect, messages: list[Message]
 ) -> None:

@@ -193,35 +193,59 @@ def drop_blank(turns: list[Placed], limits: Limits, notes: Notes) -> list[Placed
     """Texts that show nothing, and messages of which nothing is left, are left out.
 
     Why: Anthropic and Bedrock refuse texts without a visible character, Gemini empty ones. An
-    empty text that bears a signature is none of these.
+    empty text that bears a signature is none of these. Without the user's last message the
+    assistant's before it would be one to be continued, which nobody asked for.
 
     Sources: https://docs.anthropic.com/en/api/errors,
     https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ContentBlock.html
+
+    Raises:
+        InvalidRequestError: the user's last message is empty, behind one of the assistant's.
     """
     if limits.blank_texts == "taken":
         return turns
     strict = limits.blank_texts == "visible"
     kept: list[Placed] = []
+    speaker = ""
+    unheard: Placed | None = None
     for placed in turns:
-        message = placed.message
-        content = message.content
-        if isinstance(content, str):
-            blank = not content or (strict and not content.strip())
-            if blank and content and message.role != "tool":
-                placed = changed(placed, content="")  # noqa: PLW2901 - the same without blanks
-        else:
-            shown = [pair for pair in enumerate(content) if not _is_blank(pair[1], strict)]
-            if len(shown) < len(content):
-                placed = with_parts(placed, shown)  # noqa: PLW2901 - the same without blanks
-            blank = not shown
-        if blank and not message.tool_calls and message.role != "tool":
-            notes.warn(
-                "empty_message", "a message without content was left out", index=placed.index,
-                action="left_out",
-            )  # fmt: skip
+        shown = _shown(placed, strict)
+        role = placed.message.role
+        if shown is not None:
+            kept.append(shown)
+            if role != "system":
+                speaker, unheard = role, None
             continue
-        kept.append(placed)
+        if role == "user":
+            unheard = placed
+        notes.warn(
+            "empty_message", "a message without content was left out", index=placed.index,
+            action="left_out",
+        )  # fmt: skip
+    if unheard is not None and speaker == "assistant":
+        raise InvalidRequestError(
+            "is empty: there is nothing to answer",
+            field=f"messages[{unheard.index}]",
+            remedy="Give it a text, or leave it out",
+        )
     return kept
+
+
+def _shown(placed: Placed, strict: bool) -> Placed | None:  # noqa: FBT001 - of the wire, see above
+    """What a message shows; None where that is nothing."""
+    message = placed.message
+    content = message.content
+    stays = message.role == "tool" or bool(message.tool_calls)
+    if isinstance(content, str):
+        if content and not (strict and not content.strip()):
+            return placed
+        if not stays:
+            return None
+        return changed(placed, content="") if content and message.role != "tool" else placed
+    shown = [pair for pair in enumerate(content) if not _is_blank(pair[1], strict)]
+    if not shown and not stays:
+        return None
+    return placed if len(shown) == len(content) else with_parts(placed, shown)
 
 
 def _is_blank(part: Part, strict: bool) -> bool:  # noqa: FBT001 - of the wire, see above

@@ -98,6 +98,8 @@ TABLE: tuple[Described, ...] = (
     Described("system_as_user", 'Gemma, Titan, o1-mini; the former with `late_system = "user"`',
               "a system message where there is no place for it", "sent as the user's words", _ANTHROPIC),
     Described("empty_message", "Anthropic, Bedrock, Gemini", "a message that shows nothing", "left out", _ANTHROPIC),
+    Described("", "Anthropic, Bedrock, Gemini", "a last message of the user's that shows nothing, behind the assistant's",
+              "refused: there is nothing to answer", _ANTHROPIC),
     Described("user_first", "Bedrock, Gemini", "a conversation that the assistant begins",
               "a message of the user is put before it",
               "https://docs.aws.amazon.com/bedrock/latest/userguide/conversation-inference-call.html"),
