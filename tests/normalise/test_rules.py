@@ -20,6 +20,7 @@ from aisopod.types import (
     ChatCompletionRequest,
     ImagePart,
     Message,
+    OpaquePart,
     Part,
     TextPart,
     ThinkingPart,
@@ -243,6 +244,61 @@ def test_a_late_system_message_is_hoisted_or_stays_as_text() -> None:
     assert told(encoded) == [("system_as_user", 2, "changed")]
 
 
+def late(text: str) -> Message:
+    return Message(role="system", content=text)
+
+
+LATE_TAKEN = ["claude-opus-4-8", "claude-opus-5", "claude-fable-5-1", "claude-haiku-5-5-20260901"]
+
+
+@pytest.mark.parametrize("model", LATE_TAKEN)
+def test_a_late_system_message_stays_among_the_turns(model: str) -> None:
+    messages = [late("a"), HI, late("s"), assistant(content="x"), HI, late("t"), late("u")]
+    body, encoded = encode(*messages, model=model)
+    assert body["system"] == [{"type": "text", "text": "a"}]
+    assert [(each["role"], len(each["content"])) for each in body["messages"]] == [
+        ("user", 1), ("system", 1), ("assistant", 1), ("user", 1), ("system", 2),
+    ]  # fmt: skip
+    assert encoded.warnings == []
+
+
+def test_a_late_system_message_goes_behind_what_the_user_says_next() -> None:
+    messages = [HI, assistant(content="x"), late("s"), HI, assistant(call("a")), late("t"),
+                result("a"), late("u"), HI]  # fmt: skip
+    body, encoded = encode(*messages, model="claude-opus-5")
+    assert [each["role"] for each in body["messages"]] == [
+        "user", "assistant", "user", "system", "assistant", "user", "system",
+    ]  # fmt: skip
+    assert [block["type"] for block in body["messages"][5]["content"]] == ["tool_result", "text"]
+    assert [block["text"] for block in body["messages"][6]["content"]] == ["t", "u"]
+    assert told(encoded) == [("system_moved", index, "moved") for index in (2, 5, 7)]
+
+
+def test_what_shows_nothing_is_gone_before_system_messages_find_their_place() -> None:
+    nothing = Message(role="user", content=" ")
+    messages = [HI, assistant(content="x"), nothing, late("s"), assistant(content="y"), HI]
+    body, _ = encode(*messages, model="claude-opus-5")
+    roles = [each["role"] for each in body["messages"]]
+    assert roles == ["user", "assistant", "assistant", "user", "system"]
+
+
+def test_an_instruction_is_no_turn() -> None:
+    with pytest.raises(UnsupportedFeatureError, match="does not continue"):
+        encode(HI, assistant(content="x"), late("s"), model="claude-opus-5")
+    with pytest.raises(InvalidRequestError, match="nothing to answer"):
+        encode(late("s"), model="claude-opus-5")
+
+
+def test_where_thinking_is_bound_nothing_moves_to_the_top() -> None:
+    messages = [HI, assistant(content="x"), late("s"), HI]
+    body, encoded = encode(*messages, codec=converse, model="anthropic.claude-opus-5-5-v1:0")
+    assert "system" not in body
+    assert body["messages"][2]["content"][0]["text"] == "<system>\ns\n</system>"
+    assert told(encoded) == [("system_as_user", 2, "changed")]
+    body, encoded = encode(*messages, codec=converse, model="anthropic.claude-opus-5-v1:0")
+    assert told(encoded) == [("system_hoisted", 2, "moved")]
+
+
 @pytest.mark.parametrize("codec", [anthropic, converse])
 def test_a_prefill_is_refused_where_the_model_continues_nothing(codec: Codec) -> None:
     prefix = "anthropic." if codec is converse else ""
@@ -252,6 +308,18 @@ def test_a_prefill_is_refused_where_the_model_continues_nothing(codec: Codec) ->
     assert "user message" in caught.value.remedy
     body, _ = encode(HI, assistant(content="{ "), codec=codec, model=f"{prefix}{SONNET}")
     assert body["messages"][1]["content"][0]["text"] == "{"
+
+
+def test_a_paused_turn_goes_back_unless_it_ends_in_text() -> None:
+    block = {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {}}
+    paused = OpaquePart(provider="p", kind="server_tool_use", data=block)
+    body, _ = encode(HI, assistant(content=[paused]), model="claude-opus-5")
+    assert body["messages"][1]["content"] == [block]
+    ended = assistant(content=[paused, TextPart(text="so ")])
+    with pytest.raises(UnsupportedFeatureError, match="does not continue"):
+        encode(HI, ended, model="claude-opus-5")
+    body, _ = encode(HI, ended)
+    assert body["messages"][1]["content"][1]["text"] == "so"
 
 
 def test_a_refusal_is_told_in_words() -> None:

@@ -38,11 +38,15 @@ def place_system(turns: list[Placed], limits: Limits, notes: Notes) -> list[Plac
 
     Why: Anthropic's older models, Gemini and Bedrock know one system prompt before all turns, and
     Gemma, Titan and o1-mini none at all. One in mid-conversation goes to the top, or, with
-    `late_system = "user"`, stays where it is as marked text of the user.
+    `late_system = "user"`, stays where it is as marked text of the user; so it does where signed
+    thinking is bound to what stands before it. Anthropic's newer models take it behind what the
+    user says, and nowhere else.
 
     Sources: https://docs.anthropic.com/en/docs/build-with-claude/prompt-engineering/system-prompts,
     https://ai.google.dev/gemini-api/docs/text-generation#system-instructions,
-    https://docs.aws.amazon.com/bedrock/latest/userguide/conversation-inference-supported-models-features.html
+    https://docs.aws.amazon.com/bedrock/latest/userguide/conversation-inference-supported-models-features.html,
+    https://platform.claude.com/docs/en/build-with-claude/mid-conversation-system-messages#limitations,
+    https://platform.claude.com/docs/en/build-with-claude/preserved-thinking
 
     Raises:
         UnsupportedFeatureError: a system message holds more than text.
@@ -56,7 +60,9 @@ def place_system(turns: list[Placed], limits: Limits, notes: Notes) -> list[Plac
         return turns
     if limits.system == "user":
         return _as_users(turns, notes)
-    return _at_top(turns, notes)
+    if limits.system == "behind_user":
+        return _behind_user(turns, notes)
+    return _at_top(turns, limits, notes)
 
 
 def _check_system(placed: Placed, notes: Notes) -> None:
@@ -70,18 +76,49 @@ def _check_system(placed: Placed, notes: Notes) -> None:
             )
 
 
-def _at_top(turns: list[Placed], notes: Notes) -> list[Placed]:
+def _behind_user(turns: list[Placed], notes: Notes) -> list[Placed]:
+    """Late ones at the end of what the user says there, or says next."""
+    placed_so: list[Placed] = []
+    waiting: list[Placed] = []
+    passed = 0
+    for placed in turns:
+        role = placed.message.role
+        if role == "system" and placed_so and placed_so[-1].message.role != "system":
+            waiting.append(placed)
+            continue
+        if waiting and role == "assistant" and placed_so[-1].message.role != "assistant":
+            placed_so += waiting
+            waiting, passed = [], 0
+        for late in waiting[passed:]:
+            notes.warn(
+                "system_moved",
+                "a system message was moved behind the user's next words: it may stand only there",
+                index=late.index,
+                action="moved",
+            )
+        passed = len(waiting)
+        placed_so.append(placed)
+    return [*placed_so, *waiting]
+
+
+def _at_top(turns: list[Placed], limits: Limits, notes: Notes) -> list[Placed]:
+    in_place = limits.bound or notes.target.normalise.late_system == "user"
     top: list[Placed] = []
     rest: list[Placed] = []
     for placed in turns:
         if placed.message.role != "system":
             rest.append(placed)
-        elif not rest:
+            continue
+        if not rest:
             top.append(placed)
-        elif notes.target.normalise.late_system == "user":
-            rest.append(_marked(_texts_alone(placed, notes), notes))
+            continue
+        texts = _texts_alone(placed, notes)
+        if not texts.message.content:
+            continue
+        if in_place:
+            rest.append(_marked(texts, notes))
         else:
-            top.append(_texts_alone(placed, notes))
+            top.append(texts)
             notes.warn(
                 "system_hoisted",
                 "a system message in mid-conversation was moved to the top",
@@ -301,7 +338,7 @@ def check_prefill(turns: list[Placed], limits: Limits, notes: Notes) -> list[Pla
     """A last text of the assistant's, which is to be continued, as the wire takes it.
 
     Why: Claude refuses one that ends in white space, and from 4.6 on any. A turn that paused ends
-    in a block of the provider's own: it goes back as it is.
+    in a block of the provider's own, not in text: it goes back as it is.
 
     Sources: https://docs.anthropic.com/en/docs/build-with-claude/prompt-engineering/prefill-claudes-response,
     https://platform.claude.com/docs/en/about-claude/models/whats-new-claude-4-6#prefill-removal
@@ -309,11 +346,16 @@ def check_prefill(turns: list[Placed], limits: Limits, notes: Notes) -> list[Pla
     Raises:
         UnsupportedFeatureError: the model continues nothing.
     """
-    if not turns or turns[-1].message.role != "assistant" or turns[-1].message.tool_calls:
+    place = len(turns) - 1
+    while place >= 0 and turns[place].message.role == "system":
+        place -= 1  # an instruction is no turn
+    if place < 0 or turns[place].message.role != "assistant" or turns[place].message.tool_calls:
         return turns
-    last = turns[-1]
+    last = turns[place]
     parts = last.message.parts
-    if not parts or any(isinstance(part, OpaquePart) for part in parts):
+    if not parts:
+        return turns
+    if type(parts[-1]) is not TextPart and any(isinstance(part, OpaquePart) for part in parts):
         return turns
     if not limits.prefill:
         notes.refuse(
@@ -331,7 +373,7 @@ def check_prefill(turns: list[Placed], limits: Limits, notes: Notes) -> list[Pla
         index=last.index,
         action="changed",
     )
-    if isinstance(last.message.content, str):
-        return [*turns[:-1], changed(last, content=end.text.rstrip())]
-    trimmed = msgspec.structs.replace(end, text=end.text.rstrip())
-    return [*turns[:-1], changed(last, content=[*parts[:-1], trimmed])]
+    trimmed: str | list[Part] = end.text.rstrip()
+    if not isinstance(last.message.content, str):
+        trimmed = [*parts[:-1], msgspec.structs.replace(end, text=end.text.rstrip())]
+    return [*turns[:place], changed(last, content=trimmed), *turns[place + 1 :]]
