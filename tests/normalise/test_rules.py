@@ -324,7 +324,7 @@ def test_a_paused_turn_goes_back_unless_it_ends_in_text() -> None:
 
 def test_a_refusal_is_told_in_words() -> None:
     body, encoded = encode(HI, assistant(content="Well.", refusal="No."), HI)
-    assert [block["text"] for block in body["messages"][1]["content"]] == ["Well.", "No."]
+    assert [block["text"] for block in body["messages"][1]["content"]] == ["Well.", "\nNo."]
     assert told(encoded) == [("refusal_as_text", 1, "changed")]
 
 
@@ -342,6 +342,58 @@ def test_an_image_of_the_assistant_s_goes_to_the_user_behind_the_results() -> No
     assert body["messages"][3]["content"][0]["text"] == "From the assistant's answer:"
     assert told(encoded) == [("assistant_media", 1, "moved")]
     assert encoded.warnings[0].part_index == 1
+
+
+@pytest.mark.parametrize("codec", [openai, ollama])
+def test_a_failed_result_that_was_an_image_says_so_and_where_it_is(codec: Codec) -> None:
+    picture = Message(role="tool", tool_call_id="a", content=[ImagePart(data=PNG)], is_error=True)
+    body, encoded = encode(HI, assistant(call("a")), picture, codec=codec, model="gpt-4o")
+    if codec is openai:
+        assert body["messages"][2]["content"] == "Error: See the next user message."
+        assert body["messages"][3]["role"] == "user"
+        assert [(each.rule, each.part_index) for each in encoded.warnings] == [("tool_media", 0)]
+    else:
+        assert body["messages"][2]["content"] == "Error: "
+        assert len(body["messages"][2]["images"]) == 1
+
+
+PARTS: list[Part] = [
+    TextPart(text="What is this?"),
+    TextPart(text="Answer\n"),
+    TextPart(text="now."),
+]
+LINES = "What is this?\nAnswer\nnow."
+
+
+def test_texts_of_one_message_stay_apart_where_a_wire_holds_one_text() -> None:
+    cited: list[Part] = [
+        TextPart(text="It is 18", provider="q", citations=[{}]),
+        TextPart(text="°."),
+    ]
+    messages = [
+        Message(role="system", content=PARTS),
+        Message(role="user", content=PARTS),
+        assistant(call("a"), content=cited),
+        Message(role="tool", tool_call_id="a", content=PARTS),
+        assistant(content=[TextPart(text="one"), TextPart(text="two")], refusal="No."),
+        HI,
+    ]
+    body, _ = encode(*messages, codec=ollama, model="qwen3")
+    said = [each["content"] for each in body["messages"]]
+    assert said == [LINES, LINES, "It is 18°.", LINES, "onetwo\nNo.", "hi"]
+    body, _ = encode(*messages, codec=openai, model="gpt-4o", quirks=HOSTS["groq"].quirks)
+    said = [each["content"] for each in body["messages"]]
+    assert said[2:] == ["It is 18°.", LINES, "onetwo\nNo.", "hi"]
+    body, _ = encode(*messages, codec=gemini, model="gemini-2.5-flash",
+                     tools=[Tool(name="f", parameters={})])  # fmt: skip
+    [given] = body["contents"][2]["parts"]
+    assert given["functionResponse"]["response"] == {"output": LINES}
+
+
+def test_a_marked_system_message_keeps_its_texts_apart() -> None:
+    messages = [HI, assistant(content="x"), Message(role="system", content=PARTS), HI]
+    body, _ = encode(*messages, late_system="user")
+    assert body["messages"][2]["content"][0]["text"] == f"<system>\n{LINES}\n</system>"
 
 
 def test_a_warning_says_rule_place_and_what_happened_in_one_line() -> None:

@@ -6,6 +6,7 @@ from aisopod.errors import InvalidRequestError
 from aisopod.normalise.limits import Limits
 from aisopod.normalise.notes import Notes
 from aisopod.normalise.placed import Placed, changed, with_parts
+from aisopod.normalise.texts import joined
 from aisopod.types import (
     DocumentPart,
     ImagePart,
@@ -152,7 +153,8 @@ def _marked(placed: Placed, notes: Notes) -> Placed:
         index=placed.index,
         action="changed",
     )
-    text = f"<system>\n{placed.message.text}\n</system>"
+    told = joined([part.text for part in placed.message.parts if type(part) is TextPart], "system")
+    text = f"<system>\n{told}\n</system>"
     return changed(placed, role="user", content=text, name=None)
 
 
@@ -192,9 +194,9 @@ def tell_refusals(turns: list[Placed], limits: Limits, notes: Notes) -> list[Pla
             told.append(Placed(placed.index, said))
         else:
             old = message.parts
-            said = msgspec.structs.replace(
-                message, content=[*old, TextPart(text=message.refusal)], refusal=None
-            )
+            # A line of its own, where a wire makes one text of the message.
+            refusal = TextPart(text=f"\n{message.refusal}")
+            said = msgspec.structs.replace(message, content=[*old, refusal], refusal=None)
             places = [placed.place(position) for position in range(len(old))]
             told.append(Placed(placed.index, said, (*places, places[-1])))
             notes.warn(
