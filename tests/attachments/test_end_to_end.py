@@ -198,7 +198,7 @@ async def test_documents_become_text_if_asked(bench: Bench, site: Web) -> None:
             await plain.complete(model, messages=shows(parts[0]))
     client = await bench.client(normalise=NormaliseConfig(documents="text"))
     answer = await client.complete(LLAVA, messages=shows(*parts))
-    assert bench.sent["messages"][0]["content"] == "What is this?# a.pdf\n\nAloudAloud"
+    assert bench.sent["messages"][0]["content"] == "What is this?\n# a.pdf\n\nAloud\nAloud"
     assert [each.rule for each in answer.warnings] == [
         "document_as_text",
         "fetched",

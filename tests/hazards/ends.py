@@ -9,12 +9,15 @@ import pytest
 from aisopod import AsyncClient, Config, FailoverConfig, ProviderConfig, Secret, Tool
 from aisopod.simulator import Reply, Script, Simulator
 from aisopod.types import ChatCompletion, Message
-from support.dialects import DIALECTS, Dialect
+from support.dialects import DIALECTS, INVOKE, Dialect
 
 __all__ = ["PAIRS", "WEATHER", "address", "asked", "meeting", "on_each", "on_pairs", "said", "user"]
 
 KEY = "hazard-key-0123456789"
 PAIRS = [(one, other) for one in DIALECTS for other in DIALECTS if one is not other]
+# Anthropic's dialect on Bedrock is another provider's than either.
+_OF_CLAUDE = [each for each in DIALECTS if each.provider in {"anthropic", "bedrock"}]
+PAIRS += [pair for each in _OF_CLAUDE for pair in ((each, INVOKE), (INVOKE, each))]
 
 WEATHER = Tool(
     name="weather",
@@ -47,11 +50,11 @@ async def meeting(replies: Script | None = None) -> AsyncIterator[tuple[AsyncCli
     async with Simulator(replies) as simulator:
         settings = {
             each.provider: ProviderConfig(
-                base_url=simulator.url_for(each.provider),
+                base_url=simulator.url_for(each.provider.partition("-")[0]),
                 api_key=Secret(KEY),
-                options={"region": "us-east-1"} if each.provider == "bedrock" else {},
+                options={"region": "us-east-1"} if "bedrock" in each.provider else {},
             )
-            for each in DIALECTS
+            for each in [*DIALECTS, INVOKE]
         }
         # Parameters are not the matter here: gpt-4.1 is asked to think, too.
         config = Config(

@@ -4,7 +4,7 @@ import pytest
 
 from aisopod.errors import InvalidRequestError
 from aisopod.simulator import Reply
-from aisopod.types import Message, Part, TextPart, ThinkingPart, ToolCall
+from aisopod.types import Message, Part, Role, TextPart, ThinkingPart, ToolCall
 from hazards.ends import WEATHER, asked, meeting, on_each, said, user
 from support.dialects import Dialect, carried
 from support.validity import problems
@@ -70,6 +70,45 @@ def test_nothing_but_empty_messages(dialect: Dialect, nothing: str | list[Part])
         carried(dialect, messages)
     assert caught.value.field == "messages"
     assert caught.value.remedy
+
+
+@nothings
+@pytest.mark.parametrize("behind", [[], ["assistant"], ["system"]], ids=["", "assistant", "system"])
+@on_each
+def test_an_empty_question_behind_an_answer(
+    dialect: Dialect, behind: list[Role], nothing: str | list[Part]
+) -> None:
+    """It leaves no prefill behind, which nobody asked for: there is nothing to answer."""
+    messages = [
+        user("hi"),
+        Message(role="assistant", content="So "),
+        Message(role="user", content=nothing),
+        *(Message(role=role, content="") for role in behind),
+    ]
+    taken = nothing == "\u200b" or dialect.provider in {"openai", "ollama"}
+    if taken or _gemini_takes(dialect, messages[2:]):
+        encoded = carried(dialect, messages)
+        assert problems(dialect.name, encoded.body, dialect.model) == []
+        return
+    with pytest.raises(InvalidRequestError, match="nothing to answer") as caught:
+        carried(dialect, messages)
+    assert caught.value.field == "messages[2]"
+    assert caught.value.remedy
+
+
+@nothings
+@on_each
+def test_an_empty_question_behind_results(dialect: Dialect, nothing: str | list[Part]) -> None:
+    """The results are there to be answered."""
+    call = ToolCall(id="call_1", name="weather", arguments="{}")
+    history = [
+        user("hi"),
+        Message(role="assistant", tool_calls=[call]),
+        Message(role="tool", tool_call_id="call_1", content="18 degrees"),
+        Message(role="user", content=nothing),
+    ]
+    encoded = carried(dialect, history, tools=[WEATHER])
+    assert problems(dialect.name, encoded.body, dialect.model) == []
 
 
 def _gemini_takes(dialect: Dialect, messages: list[Message]) -> bool:

@@ -128,4 +128,4 @@ async def test_there_and_back_again(one: Dialect, other: Dialect) -> None:
                          for each in answer.tool_calls]  # fmt: skip
     assert [message.tool_calls[0].id for message in messages if message.tool_calls] == [odd, odd]
     assert len(simulator.requests) == 3
-    assert len(PAIRS) == 20
+    assert len(PAIRS) == 24

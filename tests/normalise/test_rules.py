@@ -20,6 +20,7 @@ from aisopod.types import (
     ChatCompletionRequest,
     ImagePart,
     Message,
+    OpaquePart,
     Part,
     TextPart,
     ThinkingPart,
@@ -243,6 +244,61 @@ def test_a_late_system_message_is_hoisted_or_stays_as_text() -> None:
     assert told(encoded) == [("system_as_user", 2, "changed")]
 
 
+def late(text: str) -> Message:
+    return Message(role="system", content=text)
+
+
+LATE_TAKEN = ["claude-opus-4-8", "claude-opus-5", "claude-fable-5-1", "claude-haiku-5-5-20260901"]
+
+
+@pytest.mark.parametrize("model", LATE_TAKEN)
+def test_a_late_system_message_stays_among_the_turns(model: str) -> None:
+    messages = [late("a"), HI, late("s"), assistant(content="x"), HI, late("t"), late("u")]
+    body, encoded = encode(*messages, model=model)
+    assert body["system"] == [{"type": "text", "text": "a"}]
+    assert [(each["role"], len(each["content"])) for each in body["messages"]] == [
+        ("user", 1), ("system", 1), ("assistant", 1), ("user", 1), ("system", 2),
+    ]  # fmt: skip
+    assert encoded.warnings == []
+
+
+def test_a_late_system_message_goes_behind_what_the_user_says_next() -> None:
+    messages = [HI, assistant(content="x"), late("s"), HI, assistant(call("a")), late("t"),
+                result("a"), late("u"), HI]  # fmt: skip
+    body, encoded = encode(*messages, model="claude-opus-5")
+    assert [each["role"] for each in body["messages"]] == [
+        "user", "assistant", "user", "system", "assistant", "user", "system",
+    ]  # fmt: skip
+    assert [block["type"] for block in body["messages"][5]["content"]] == ["tool_result", "text"]
+    assert [block["text"] for block in body["messages"][6]["content"]] == ["t", "u"]
+    assert told(encoded) == [("system_moved", index, "moved") for index in (2, 5, 7)]
+
+
+def test_what_shows_nothing_is_gone_before_system_messages_find_their_place() -> None:
+    nothing = Message(role="user", content=" ")
+    messages = [HI, assistant(content="x"), nothing, late("s"), assistant(content="y"), HI]
+    body, _ = encode(*messages, model="claude-opus-5")
+    roles = [each["role"] for each in body["messages"]]
+    assert roles == ["user", "assistant", "assistant", "user", "system"]
+
+
+def test_an_instruction_is_no_turn() -> None:
+    with pytest.raises(UnsupportedFeatureError, match="does not continue"):
+        encode(HI, assistant(content="x"), late("s"), model="claude-opus-5")
+    with pytest.raises(InvalidRequestError, match="nothing to answer"):
+        encode(late("s"), model="claude-opus-5")
+
+
+def test_where_thinking_is_bound_nothing_moves_to_the_top() -> None:
+    messages = [HI, assistant(content="x"), late("s"), HI]
+    body, encoded = encode(*messages, codec=converse, model="anthropic.claude-opus-5-5-v1:0")
+    assert "system" not in body
+    assert body["messages"][2]["content"][0]["text"] == "<system>\ns\n</system>"
+    assert told(encoded) == [("system_as_user", 2, "changed")]
+    body, encoded = encode(*messages, codec=converse, model="anthropic.claude-opus-5-v1:0")
+    assert told(encoded) == [("system_hoisted", 2, "moved")]
+
+
 @pytest.mark.parametrize("codec", [anthropic, converse])
 def test_a_prefill_is_refused_where_the_model_continues_nothing(codec: Codec) -> None:
     prefix = "anthropic." if codec is converse else ""
@@ -254,9 +310,21 @@ def test_a_prefill_is_refused_where_the_model_continues_nothing(codec: Codec) ->
     assert body["messages"][1]["content"][0]["text"] == "{"
 
 
+def test_a_paused_turn_goes_back_unless_it_ends_in_text() -> None:
+    block = {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {}}
+    paused = OpaquePart(provider="p", kind="server_tool_use", data=block)
+    body, _ = encode(HI, assistant(content=[paused]), model="claude-opus-5")
+    assert body["messages"][1]["content"] == [block]
+    ended = assistant(content=[paused, TextPart(text="so ")])
+    with pytest.raises(UnsupportedFeatureError, match="does not continue"):
+        encode(HI, ended, model="claude-opus-5")
+    body, _ = encode(HI, ended)
+    assert body["messages"][1]["content"][1]["text"] == "so"
+
+
 def test_a_refusal_is_told_in_words() -> None:
     body, encoded = encode(HI, assistant(content="Well.", refusal="No."), HI)
-    assert [block["text"] for block in body["messages"][1]["content"]] == ["Well.", "No."]
+    assert [block["text"] for block in body["messages"][1]["content"]] == ["Well.", "\nNo."]
     assert told(encoded) == [("refusal_as_text", 1, "changed")]
 
 
@@ -274,6 +342,58 @@ def test_an_image_of_the_assistant_s_goes_to_the_user_behind_the_results() -> No
     assert body["messages"][3]["content"][0]["text"] == "From the assistant's answer:"
     assert told(encoded) == [("assistant_media", 1, "moved")]
     assert encoded.warnings[0].part_index == 1
+
+
+@pytest.mark.parametrize("codec", [openai, ollama])
+def test_a_failed_result_that_was_an_image_says_so_and_where_it_is(codec: Codec) -> None:
+    picture = Message(role="tool", tool_call_id="a", content=[ImagePart(data=PNG)], is_error=True)
+    body, encoded = encode(HI, assistant(call("a")), picture, codec=codec, model="gpt-4o")
+    if codec is openai:
+        assert body["messages"][2]["content"] == "Error: See the next user message."
+        assert body["messages"][3]["role"] == "user"
+        assert [(each.rule, each.part_index) for each in encoded.warnings] == [("tool_media", 0)]
+    else:
+        assert body["messages"][2]["content"] == "Error: "
+        assert len(body["messages"][2]["images"]) == 1
+
+
+PARTS: list[Part] = [
+    TextPart(text="What is this?"),
+    TextPart(text="Answer\n"),
+    TextPart(text="now."),
+]
+LINES = "What is this?\nAnswer\nnow."
+
+
+def test_texts_of_one_message_stay_apart_where_a_wire_holds_one_text() -> None:
+    cited: list[Part] = [
+        TextPart(text="It is 18", provider="q", citations=[{}]),
+        TextPart(text="°."),
+    ]
+    messages = [
+        Message(role="system", content=PARTS),
+        Message(role="user", content=PARTS),
+        assistant(call("a"), content=cited),
+        Message(role="tool", tool_call_id="a", content=PARTS),
+        assistant(content=[TextPart(text="one"), TextPart(text="two")], refusal="No."),
+        HI,
+    ]
+    body, _ = encode(*messages, codec=ollama, model="qwen3")
+    said = [each["content"] for each in body["messages"]]
+    assert said == [LINES, LINES, "It is 18°.", LINES, "onetwo\nNo.", "hi"]
+    body, _ = encode(*messages, codec=openai, model="gpt-4o", quirks=HOSTS["groq"].quirks)
+    said = [each["content"] for each in body["messages"]]
+    assert said[2:] == ["It is 18°.", LINES, "onetwo\nNo.", "hi"]
+    body, _ = encode(*messages, codec=gemini, model="gemini-2.5-flash",
+                     tools=[Tool(name="f", parameters={})])  # fmt: skip
+    [given] = body["contents"][2]["parts"]
+    assert given["functionResponse"]["response"] == {"output": LINES}
+
+
+def test_a_marked_system_message_keeps_its_texts_apart() -> None:
+    messages = [HI, assistant(content="x"), Message(role="system", content=PARTS), HI]
+    body, _ = encode(*messages, late_system="user")
+    assert body["messages"][2]["content"][0]["text"] == f"<system>\n{LINES}\n</system>"
 
 
 def test_a_warning_says_rule_place_and_what_happened_in_one_line() -> None:

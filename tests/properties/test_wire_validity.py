@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from aisopod.codecs.codec import Encoded
@@ -120,6 +120,24 @@ def test_writing_changes_nothing_and_gives_the_same_bytes_again(
     assert first == second
 
 
+def begins_with(
+    now: list[tuple[str, Any]], before: list[tuple[str, Any]], dialect: Dialect
+) -> bool:
+    """Whether what was sent before is the beginning of what is sent now.
+
+    Where an instruction may stand only at the end of what the user says, it stays at its end while
+    that still grows, unanswered.
+    """
+    if now[: len(before)] == before:
+        return True
+    if dialect.codec.limits(dialect.target()).system != "behind_user":
+        return False
+    said = list(before)
+    while said and said[-1][0] == "system":
+        said.pop()
+    return now[: len(said)] == said and now[len(said)][0] == "user"
+
+
 @everywhere
 @moderate
 @given(messages=plain_conversations())
@@ -133,13 +151,22 @@ def test_a_further_turn_changes_nothing_before_it(
         if head[-1].role not in {"user", "tool"} or _unanswered(head):
             continue
         now = blocks(carried(dialect, head))
-        assert now[: len(before)] == before
+        assert begins_with(now, before, dialect)
         before = now
+
+
+# An assistant's words that nobody answered are no prefill.
+UNANSWERED = [
+    Message(role="assistant", content="ends in space "),
+    Message(role="user", content=[]),
+    Message(role="user", content="there"),
+]
 
 
 @everywhere
 @moderate
 @given(messages=conversations())
+@example(messages=UNANSWERED)
 def test_a_further_turn_changes_nothing_whatever_was_shown(
     dialect: Dialect, messages: list[Message]
 ) -> None:
@@ -152,7 +179,7 @@ def test_a_further_turn_changes_nothing_whatever_was_shown(
             now = blocks(carried(dialect, head, drop=True))
         except REFUSALS:
             continue
-        assert now[: len(before)] == before
+        assert begins_with(now, before, dialect)
         before = now
 
 

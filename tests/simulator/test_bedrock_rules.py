@@ -12,7 +12,7 @@ import pytest
 from botocore.eventstream import EventStreamBuffer
 
 from aisopod.simulator import Reply, Simulator, eventstream
-from aisopod.simulator.anthropic_rules import signature_of
+from aisopod.simulator.anthropic_binding import signature_of
 
 CLAUDE = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
 NOVA = "amazon.nova-lite-v1:0"

@@ -70,6 +70,11 @@ def user(*blocks: Any) -> dict[str, Any]:
 
 
 TEXT = {"type": "text", "text": "hi"}
+ENTRY = {"role": "system", "content": "brief"}
+ENTRIES = {"model": "claude-opus-5"}
+SAID = {"role": "assistant", "content": "so"}
+IMAGE = {"type": "image", "source": {"type": "url", "url": "https://example.com/a.png"}}
+DROP = {"type": "adaptive", "block_binding": {"prefix_mismatch_behavior": "drop_block"}}
 TOOLS = [{"name": "f", "input_schema": {"type": "object"}}]
 ANTHROPIC_REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"max_tokens": ...}, "max_tokens: Field required"),
@@ -80,6 +85,14 @@ ANTHROPIC_REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"messages": "x"}, "not of the documented form"),
     ({"messages": [{"role": "tool", "content": "x"}]}, "Input should be 'user'"),
     ({"messages": [ASK, {"role": "system", "content": "x"}]}, "role 'system' is not supported"),
+    ({"model": "claude-sonnet-5", "messages": [ASK, ENTRY]}, "role 'system' is not supported"),
+    ({**ENTRIES, "messages": [ENTRY, ASK]}, "messages.0: use the top-level 'system' parameter"),
+    ({**ENTRIES, "messages": [ASK, ENTRY, ENTRY]}, "messages.1: a system message must be the last"),
+    ({**ENTRIES, "messages": [ASK, ENTRY, ASK]}, "messages.1: a system message must be the last"),
+    ({**ENTRIES, "messages": [ASK, SAID, ENTRY, ASK]}, "must immediately follow a user turn"),
+    ({**ENTRIES, "messages": [ASK, {**ENTRY, "content": []}]}, "at least one block"),
+    ({**ENTRIES, "messages": [ASK, {**ENTRY, "content": [IMAGE]}]}, "text blocks only"),
+    ({"thinking": DROP, "model": "claude-opus-5-5"}, "block_binding: Extra inputs"),
     ({"messages": [user({"type": "text", "text": ""})]}, "must be non-empty"),
     ({"messages": [user({"type": "text", "text": " \n"})]}, "non-whitespace"),
     ({"messages": [ASK, use()]}, "without `tool_result` blocks immediately after: toolu_1"),
@@ -148,7 +161,9 @@ def test_anthropic_refuses(simulator: Simulator, body: dict[str, Any], message: 
         {"messages": [ASK, use(), user(result(), TEXT)]},
         {"messages": [ASK, use(), user(result()), user(TEXT)]},
         {"messages": [ASK, use("a"), use("b"), user(result("b")), user(result("a"))]},
-        {"model": "claude-opus-5", "messages": [ASK, {"role": "system", "content": "brief"}]},
+        {**ENTRIES, "messages": [ASK, ENTRY]},
+        {**ENTRIES, "messages": [ASK, ENTRY, SAID, ASK]},
+        {**ENTRIES, "messages": [ASK, use(), user(result()), ENTRY]},
         {"temperature": 0.5},
         {"max_tokens": 0},
         {"thinking": {"type": "enabled", "budget_tokens": 1024}, "model": "claude-sonnet-4-5"},

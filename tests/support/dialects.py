@@ -6,6 +6,7 @@ import msgspec
 
 from aisopod.codecs.anthropic_messages.codec import codec as anthropic
 from aisopod.codecs.bedrock_converse.codec import codec as converse
+from aisopod.codecs.bedrock_invoke.codec import codec as invoke
 from aisopod.codecs.codec import Codec, Encoded
 from aisopod.codecs.gemini_generate.codec import codec as gemini
 from aisopod.codecs.ollama_chat.codec import codec as ollama
@@ -15,9 +16,21 @@ from aisopod.normalise.validate import validate
 from aisopod.providers.compatible import HOSTS
 from aisopod.providers.gemini.host import host as gemini_host
 from aisopod.providers.openai import host as openai_host
+from aisopod.providers.vertex import host as vertex_host
 from aisopod.types import ChatCompletionRequest, Message, OnUnsupported
 
-__all__ = ["DIALECTS", "EVERY", "MODELS", "Dialect", "blocks", "carried", "named", "texts", "turns"]
+__all__ = [
+    "DIALECTS",
+    "EVERY",
+    "INVOKE",
+    "MODELS",
+    "Dialect",
+    "blocks",
+    "carried",
+    "named",
+    "texts",
+    "turns",
+]
 
 
 class Dialect(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,15 +65,20 @@ DIALECTS = [
     _dialect(converse, "bedrock", "us.anthropic.claude-sonnet-4-5-20250929-v1:0"),
     _dialect(ollama, "ollama", "qwen3"),
 ]
+INVOKE = _dialect(
+    invoke, "bedrock-anthropic", "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
+)  # fmt: skip
 # The same dialects where families and hosts differ.
 EVERY = [
     *DIALECTS,
     _dialect(anthropic, "anthropic", "claude-opus-5"),
+    _dialect(invoke, "bedrock-anthropic", "anthropic.claude-opus-5-5"),
     _dialect(openai, "openai", "gpt-5.2", _OPENAI),
     _dialect(openai, "mistral", "mistral-large-latest", HOSTS["mistral"].quirks),
     _dialect(openai, "openrouter", "anthropic/claude-sonnet-4.5", HOSTS["openrouter"].quirks),
     _dialect(gemini, "gemini", "gemini-2.5-flash", _GEMINI),
     _dialect(gemini, "gemini", "gemini-2.0-flash", _GEMINI),
+    _dialect(gemini, "vertex", "gemini-2.5-pro", vertex_host.quirks),
     _dialect(converse, "bedrock", "us.amazon.nova-pro-v1:0"),
     _dialect(converse, "bedrock", "mistral.mistral-large-2407-v1:0"),
     _dialect(ollama, "ollama", "gpt-oss:20b"),

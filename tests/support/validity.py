@@ -86,6 +86,21 @@ def _kinds(messages: list[Body]) -> set[str]:
     return {block["type"] for content in blocks for block in content}
 
 
+def invoke_problems(body: bytes, model: str) -> list[str]:
+    """Anthropic's body but for what the address says, and the version in its place.
+
+    https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-anthropic-claude-messages-request-response.html
+    """
+    fields: Body = msgspec.json.decode(body)
+    if fields.pop("anthropic_version", None) != "bedrock-2023-05-31":
+        return ["anthropic_version: Input should be 'bedrock-2023-05-31'"]
+    if found := sorted({"model", "stream"} & fields.keys()):
+        return [f"{found[0]}: Extra inputs are not permitted"]
+    fields.pop("anthropic_beta", None)
+    own = {**fields, "model": bedrock_rules.family(model)}
+    return anthropic_problems(msgspec.json.encode(own), own["model"])
+
+
 def openai_problems(body: bytes, model: str) -> list[str]:
     """https://platform.openai.com/docs/api-reference/chat/create, by the `openai` SDK's types."""
     fields: Body = msgspec.json.decode(body)
@@ -218,6 +233,7 @@ def _ollama_message(message: Body) -> list[str]:
 
 JUDGES: dict[str, Judge] = {
     "anthropic_messages": anthropic_problems,
+    "bedrock_invoke": invoke_problems,
     "openai_chat": openai_problems,
     "gemini_generate": gemini_problems,
     "bedrock_converse": converse_problems,

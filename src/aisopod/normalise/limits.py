@@ -104,8 +104,10 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
         documents: which documents it takes.
         media: which sound and film it takes.
         blank_texts: texts that it refuses: `empty` ones, or all without a `visible` character.
-        system: where system messages may stand: `anywhere`, only at the `top`, or nowhere, so
-            that they go to the `user`.
+        system: where system messages may stand: `anywhere`; at the top and, in mid-conversation,
+            `behind_user`; only at the `top`; or nowhere, so that they go to the `user`.
+        bound: whether signed thinking is taken back only behind what it was made behind: there
+            nothing may move to the top.
         user_first: whether the first turn must be the user's.
         prefill: whether the last message may be the assistant's, to be continued.
         trailing_space: whether a text that is to be continued may end in white space.
@@ -144,7 +146,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     documents: Files = Files()
     media: Files = Files()
     blank_texts: Literal["taken", "empty", "visible"] = "taken"
-    system: Literal["anywhere", "top", "user"] = "anywhere"
+    system: Literal["anywhere", "behind_user", "top", "user"] = "anywhere"
+    bound: bool = False
     user_first: bool = False
     prefill: bool = True
     trailing_space: bool = True

@@ -30,19 +30,20 @@ __all__ = ["STEPS", "Step", "prepare"]
 
 Step = Callable[[list[Placed], Limits, Notes], list[Placed]]
 
-# What is said of a message is said before what is empty goes; results stand behind their calls
-# before ids are told apart; what is moved must have its place before the ends are looked at.
+# What is said of a message is said before what is empty goes, and of a result when its media are
+# where they belong; results stand behind their calls before ids are told apart; what is empty goes before system messages find their place beside it;
+# what is moved must have its place before the ends are looked at.
 STEPS: tuple[Step, ...] = (
     order_results,
     fit_tool_ids,
     keep_own,
     repair_arguments,
-    tell_errors,
     tell_refusals,
     tell_names,
     move_media,
-    place_system,
+    tell_errors,
     drop_blank,
+    place_system,
     begin_with_user,
     check_prefill,
 )

@@ -6,6 +6,7 @@ from aisopod.errors import InvalidRequestError
 from aisopod.normalise.limits import Limits
 from aisopod.normalise.notes import Notes
 from aisopod.normalise.placed import Placed, changed, with_parts
+from aisopod.normalise.texts import joined
 from aisopod.types import (
     DocumentPart,
     ImagePart,
@@ -38,11 +39,15 @@ def place_system(turns: list[Placed], limits: Limits, notes: Notes) -> list[Plac
 
     Why: Anthropic's older models, Gemini and Bedrock know one system prompt before all turns, and
     Gemma, Titan and o1-mini none at all. One in mid-conversation goes to the top, or, with
-    `late_system = "user"`, stays where it is as marked text of the user.
+    `late_system = "user"`, stays where it is as marked text of the user; so it does where signed
+    thinking is bound to what stands before it. Anthropic's newer models take it behind what the
+    user says, and nowhere else.
 
     Sources: https://docs.anthropic.com/en/docs/build-with-claude/prompt-engineering/system-prompts,
     https://ai.google.dev/gemini-api/docs/text-generation#system-instructions,
-    https://docs.aws.amazon.com/bedrock/latest/userguide/conversation-inference-supported-models-features.html
+    https://docs.aws.amazon.com/bedrock/latest/userguide/conversation-inference-supported-models-features.html,
+    https://platform.claude.com/docs/en/build-with-claude/mid-conversation-system-messages#limitations,
+    https://platform.claude.com/docs/en/build-with-claude/preserved-thinking
 
     Raises:
         UnsupportedFeatureError: a system message holds more than text.
@@ -56,7 +61,9 @@ def place_system(turns: list[Placed], limits: Limits, notes: Notes) -> list[Plac
         return turns
     if limits.system == "user":
         return _as_users(turns, notes)
-    return _at_top(turns, notes)
+    if limits.system == "behind_user":
+        return _behind_user(turns, notes)
+    return _at_top(turns, limits, notes)
 
 
 def _check_system(placed: Placed, notes: Notes) -> None:
@@ -70,18 +77,49 @@ def _check_system(placed: Placed, notes: Notes) -> None:
             )
 
 
-def _at_top(turns: list[Placed], notes: Notes) -> list[Placed]:
+def _behind_user(turns: list[Placed], notes: Notes) -> list[Placed]:
+    """Late ones at the end of what the user says there, or says next."""
+    placed_so: list[Placed] = []
+    waiting: list[Placed] = []
+    passed = 0
+    for placed in turns:
+        role = placed.message.role
+        if role == "system" and placed_so and placed_so[-1].message.role != "system":
+            waiting.append(placed)
+            continue
+        if waiting and role == "assistant" and placed_so[-1].message.role != "assistant":
+            placed_so += waiting
+            waiting, passed = [], 0
+        for late in waiting[passed:]:
+            notes.warn(
+                "system_moved",
+                "a system message was moved behind the user's next words: it may stand only there",
+                index=late.index,
+                action="moved",
+            )
+        passed = len(waiting)
+        placed_so.append(placed)
+    return [*placed_so, *waiting]
+
+
+def _at_top(turns: list[Placed], limits: Limits, notes: Notes) -> list[Placed]:
+    in_place = limits.bound or notes.target.normalise.late_system == "user"
     top: list[Placed] = []
     rest: list[Placed] = []
     for placed in turns:
         if placed.message.role != "system":
             rest.append(placed)
-        elif not rest:
+            continue
+        if not rest:
             top.append(placed)
-        elif notes.target.normalise.late_system == "user":
-            rest.append(_marked(_texts_alone(placed, notes), notes))
+            continue
+        texts = _texts_alone(placed, notes)
+        if not texts.message.content:
+            continue
+        if in_place:
+            rest.append(_marked(texts, notes))
         else:
-            top.append(_texts_alone(placed, notes))
+            top.append(texts)
             notes.warn(
                 "system_hoisted",
                 "a system message in mid-conversation was moved to the top",
@@ -115,7 +153,8 @@ def _marked(placed: Placed, notes: Notes) -> Placed:
         index=placed.index,
         action="changed",
     )
-    text = f"<system>\n{placed.message.text}\n</system>"
+    told = joined([part.text for part in placed.message.parts if type(part) is TextPart], "system")
+    text = f"<system>\n{told}\n</system>"
     return changed(placed, role="user", content=text, name=None)
 
 
@@ -155,9 +194,9 @@ def tell_refusals(turns: list[Placed], limits: Limits, notes: Notes) -> list[Pla
             told.append(Placed(placed.index, said))
         else:
             old = message.parts
-            said = msgspec.structs.replace(
-                message, content=[*old, TextPart(text=message.refusal)], refusal=None
-            )
+            # A line of its own, where a wire makes one text of the message.
+            refusal = TextPart(text=f"\n{message.refusal}")
+            said = msgspec.structs.replace(message, content=[*old, refusal], refusal=None)
             places = [placed.place(position) for position in range(len(old))]
             told.append(Placed(placed.index, said, (*places, places[-1])))
             notes.warn(
@@ -193,35 +232,59 @@ def drop_blank(turns: list[Placed], limits: Limits, notes: Notes) -> list[Placed
     """Texts that show nothing, and messages of which nothing is left, are left out.
 
     Why: Anthropic and Bedrock refuse texts without a visible character, Gemini empty ones. An
-    empty text that bears a signature is none of these.
+    empty text that bears a signature is none of these. Without the user's last message the
+    assistant's before it would be one to be continued, which nobody asked for.
 
     Sources: https://docs.anthropic.com/en/api/errors,
     https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ContentBlock.html
+
+    Raises:
+        InvalidRequestError: the user's last message is empty, behind one of the assistant's.
     """
     if limits.blank_texts == "taken":
         return turns
     strict = limits.blank_texts == "visible"
     kept: list[Placed] = []
+    speaker = ""
+    unheard: Placed | None = None
     for placed in turns:
-        message = placed.message
-        content = message.content
-        if isinstance(content, str):
-            blank = not content or (strict and not content.strip())
-            if blank and content and message.role != "tool":
-                placed = changed(placed, content="")  # noqa: PLW2901 - the same without blanks
-        else:
-            shown = [pair for pair in enumerate(content) if not _is_blank(pair[1], strict)]
-            if len(shown) < len(content):
-                placed = with_parts(placed, shown)  # noqa: PLW2901 - the same without blanks
-            blank = not shown
-        if blank and not message.tool_calls and message.role != "tool":
-            notes.warn(
-                "empty_message", "a message without content was left out", index=placed.index,
-                action="left_out",
-            )  # fmt: skip
+        shown = _shown(placed, strict)
+        role = placed.message.role
+        if shown is not None:
+            kept.append(shown)
+            if role != "system":
+                speaker, unheard = role, None
             continue
-        kept.append(placed)
+        if role == "user":
+            unheard = placed
+        notes.warn(
+            "empty_message", "a message without content was left out", index=placed.index,
+            action="left_out",
+        )  # fmt: skip
+    if unheard is not None and speaker == "assistant":
+        raise InvalidRequestError(
+            "is empty: there is nothing to answer",
+            field=f"messages[{unheard.index}]",
+            remedy="Give it a text, or leave it out",
+        )
     return kept
+
+
+def _shown(placed: Placed, strict: bool) -> Placed | None:  # noqa: FBT001 - of the wire, see above
+    """What a message shows; None where that is nothing."""
+    message = placed.message
+    content = message.content
+    stays = message.role == "tool" or bool(message.tool_calls)
+    if isinstance(content, str):
+        if content and not (strict and not content.strip()):
+            return placed
+        if not stays:
+            return None
+        return changed(placed, content="") if content and message.role != "tool" else placed
+    shown = [pair for pair in enumerate(content) if not _is_blank(pair[1], strict)]
+    if not shown and not stays:
+        return None
+    return placed if len(shown) == len(content) else with_parts(placed, shown)
 
 
 def _is_blank(part: Part, strict: bool) -> bool:  # noqa: FBT001 - of the wire, see above
@@ -277,7 +340,7 @@ def check_prefill(turns: list[Placed], limits: Limits, notes: Notes) -> list[Pla
     """A last text of the assistant's, which is to be continued, as the wire takes it.
 
     Why: Claude refuses one that ends in white space, and from 4.6 on any. A turn that paused ends
-    in a block of the provider's own: it goes back as it is.
+    in a block of the provider's own, not in text: it goes back as it is.
 
     Sources: https://docs.anthropic.com/en/docs/build-with-claude/prompt-engineering/prefill-claudes-response,
     https://platform.claude.com/docs/en/about-claude/models/whats-new-claude-4-6#prefill-removal
@@ -285,11 +348,16 @@ def check_prefill(turns: list[Placed], limits: Limits, notes: Notes) -> list[Pla
     Raises:
         UnsupportedFeatureError: the model continues nothing.
     """
-    if not turns or turns[-1].message.role != "assistant" or turns[-1].message.tool_calls:
+    place = len(turns) - 1
+    while place >= 0 and turns[place].message.role == "system":
+        place -= 1  # an instruction is no turn
+    if place < 0 or turns[place].message.role != "assistant" or turns[place].message.tool_calls:
         return turns
-    last = turns[-1]
+    last = turns[place]
     parts = last.message.parts
-    if not parts or any(isinstance(part, OpaquePart) for part in parts):
+    if not parts:
+        return turns
+    if type(parts[-1]) is not TextPart and any(isinstance(part, OpaquePart) for part in parts):
         return turns
     if not limits.prefill:
         notes.refuse(
@@ -307,7 +375,7 @@ def check_prefill(turns: list[Placed], limits: Limits, notes: Notes) -> list[Pla
         index=last.index,
         action="changed",
     )
-    if isinstance(last.message.content, str):
-        return [*turns[:-1], changed(last, content=end.text.rstrip())]
-    trimmed = msgspec.structs.replace(end, text=end.text.rstrip())
-    return [*turns[:-1], changed(last, content=[*parts[:-1], trimmed])]
+    trimmed: str | list[Part] = end.text.rstrip()
+    if not isinstance(last.message.content, str):
+        trimmed = [*parts[:-1], msgspec.structs.replace(end, text=end.text.rstrip())]
+    return [*turns[:place], changed(last, content=trimmed), *turns[place + 1 :]]

@@ -10,6 +10,7 @@ _BEDROCK = "https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_
 _CACHING = "https://docs.anthropic.com/en/docs/build-with-claude/prompt-caching"
 _GEMINI_FILES = "https://ai.google.dev/api/caching#Blob"
 _CLAUDE_IMAGES = "https://platform.claude.com/docs/en/build-with-claude/vision"
+_SYSTEM = "https://platform.claude.com/docs/en/build-with-claude/mid-conversation-system-messages#limitations"
 _OLLAMA = "https://github.com/ollama/ollama/blob/main/docs/api.md"
 _GEMINI = "https://ai.google.dev/gemini-api/docs/thought-signatures"
 
@@ -91,13 +92,19 @@ TABLE: tuple[Described, ...] = (
               "scaled down, with the extra `images`; else too many bytes are refused", _CLAUDE_IMAGES),
     Described("document_as_text", 'OpenAI and Ollama for plain text; wherever there is no place for it with `documents = "text"`',
               "a document", "sent as its text; of a PDF with the extra `documents`", _OLLAMA),
-    Described("system_hoisted", "Anthropic, Bedrock, Gemini", "a system message in mid-conversation",
+    Described("system_moved", "Claude from Opus 4.8 on, but Sonnet 5; not by Converse",
+              "a system message in mid-conversation that the user's words do not stand before, but behind",
+              "put behind them", _SYSTEM),
+    Described("system_hoisted", "Anthropic's older models, Bedrock, Gemini", "a system message in mid-conversation",
               "moved to the top", _ANTHROPIC),
     Described("system_part", "Anthropic, Bedrock, Gemini", "a provider's own block in such a message",
               "left out", _ANTHROPIC),
-    Described("system_as_user", 'Gemma, Titan, o1-mini; the former with `late_system = "user"`',
+    Described("system_as_user", 'Gemma, Titan, o1-mini; the former with `late_system = "user"`, and by Converse '
+              "where a model binds its thinking to what stands before it",
               "a system message where there is no place for it", "sent as the user's words", _ANTHROPIC),
     Described("empty_message", "Anthropic, Bedrock, Gemini", "a message that shows nothing", "left out", _ANTHROPIC),
+    Described("", "Anthropic, Bedrock, Gemini", "a last message of the user's that shows nothing, behind the assistant's",
+              "refused: there is nothing to answer", _ANTHROPIC),
     Described("user_first", "Bedrock, Gemini", "a conversation that the assistant begins",
               "a message of the user is put before it",
               "https://docs.aws.amazon.com/bedrock/latest/userguide/conversation-inference-call.html"),

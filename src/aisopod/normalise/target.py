@@ -19,7 +19,8 @@ class NormaliseConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
             sent as text of the user, or refused.
         late_system: a system message in mid-conversation, where the wire knows only a system
             prompt: moved to the `top`, or sent as marked text of the `user` in its place, which
-            keeps the provider's prompt cache warm but gives it less weight.
+            keeps the provider's prompt cache warm but gives it less weight. Where signed thinking
+            is bound to what stands before it, it always stays in its place.
         repair_json: repair arguments of calls that are no valid JSON, where nothing is lost by it;
             else they stay text.
         documents: a document that the wire or the model has no place for: refused, or sent as the

@@ -7,6 +7,7 @@ import msgspec
 from aiohttp import web
 
 from aisopod.simulator import anthropic_rules as rules
+from aisopod.simulator.anthropic_binding import binding_of, signature_of
 from aisopod.simulator.responder import usage_of
 from aisopod.simulator.script import Asked, Reply, pieces_of
 from aisopod.simulator.wire import (
@@ -104,12 +105,13 @@ class AnthropicWire(Wire):
             max_tokens=body["max_tokens"],
             stop=body.get("stop_sequences") or [],
             words=_size(body),
+            binding=binding_of(body["model"], rules.head_of(body), turns),
         )
 
     def plain(self, reply: Reply, asked: Asked, number: int) -> bytes:
         """The message."""
         head = _head(asked, number)
-        content = [block.whole for block in self._blocks(reply)]
+        content = [block.whole for block in self._blocks(reply, asked)]
         return msgspec.json.encode(
             {**head, "content": content, **_ending(reply), "usage": _usage(reply, asked)}
         )
@@ -121,7 +123,7 @@ class AnthropicWire(Wire):
         started = {**usage, "output_tokens": min(1, usage["output_tokens"])}
         started.pop("output_tokens_details")
         frames = [_event("message_start", message={**start, "usage": started}), Frame(self.ping)]
-        for index, block in enumerate(self._blocks(reply)):
+        for index, block in enumerate(self._blocks(reply, asked)):
             frames += _block_frames(index, block)
         frames.append(_event("message_delta", delta=_ending(reply), usage=usage))
         frames.append(_event("message_stop"))
@@ -190,9 +192,9 @@ class AnthropicWire(Wire):
             raise self.unknown_model(call.path["model"])
         return json_response(msgspec.json.encode(_entry(call.path["model"])))
 
-    def _blocks(self, reply: Reply) -> list[_Block]:
+    def _blocks(self, reply: Reply, asked: Asked) -> list[_Block]:
         items = (item for item in reply.items if not isinstance(item, ImagePart))
-        blocks = [_block(item, reply.chunk_chars) for item in items]
+        blocks = [_block(item, reply.chunk_chars, asked.binding) for item in items]
         for block in blocks:
             if block.whole["type"] == "thinking":
                 texts = self._issued.setdefault(block.whole["signature"], set())
@@ -200,7 +202,7 @@ class AnthropicWire(Wire):
         return blocks
 
 
-def _block(item: _Shown, chunk_chars: int) -> _Block:
+def _block(item: _Shown, chunk_chars: int, binding: str) -> _Block:
     match item:
         case TextPart(text=text, citations=citations):
             whole: Fields = {"type": "text", "text": text}
@@ -213,7 +215,7 @@ def _block(item: _Shown, chunk_chars: int) -> _Block:
             whole = {"type": "redacted_thinking", "data": data}
             return _Block(whole, whole, [])
         case ThinkingPart(text=text, signature=given):
-            signature = given or rules.signature_of(text)
+            signature = given or signature_of(text, binding)
             whole = {"type": "thinking", "thinking": text, "signature": signature}
             deltas = _deltas("thinking_delta", "thinking", pieces_of(text, chunk_chars))
             deltas.append({"type": "signature_delta", "signature": signature})
@@ -258,7 +260,8 @@ def _last_text(turns: list[Fields]) -> str:
 
 
 def _last_result(turns: list[Fields]) -> str | None:
-    for block in reversed(turns[-1]["content"]):
+    said = [turn for turn in turns if turn["role"] != "system"]
+    for block in reversed(said[-1]["content"]):
         if block["type"] == "tool_result":
             result = block.get("content", "")
             if isinstance(result, str):

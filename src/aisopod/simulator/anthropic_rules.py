@@ -5,17 +5,17 @@ them.
 """
 
 import base64
-import hashlib
 import re
 from collections.abc import Mapping
 from typing import Any
 
+from aisopod.simulator.anthropic_binding import check_binding, is_own
 from aisopod.simulator.anthropic_schemas import check_schemas
 from aisopod.simulator.wire import Call, Fields, Refusal
 from aisopod.types import sniff_media_type
 
 __all__ = [
-    "blocks_of", "check", "check_begun", "check_count", "check_settings", "merged", "signature_of",
+    "blocks_of", "check", "check_begun", "check_count", "check_settings", "head_of", "merged",
 ]  # fmt: skip
 
 _SAMPLING = ("temperature", "top_p", "top_k")
@@ -33,8 +33,9 @@ _NO_SAMPLING = re.compile(r"claude-(fable-5|mythos-5|opus-5|sonnet-5|haiku-5|opu
 _ADAPTIVE_ONLY = _NO_SAMPLING
 _ENABLED_ONLY = re.compile(r"claude-(opus|sonnet|haiku)-4-5")
 _NEVER_OFF = re.compile(r"claude-(fable-5|mythos-5|opus-5-5|sonnet-5-5)")
-_NEVER_FORCED = re.compile(r"claude-(fable-5-[12]|mythos-5-2|opus-5-5|sonnet-5-5)")
-_SYSTEM_ENTRIES = re.compile(r"claude-(fable-5|mythos-5|opus-4-8|opus-5|sonnet-5|haiku-5-5)")
+_NEVER_FORCED = re.compile(r"claude-(fable-5-[12]|mythos-5-[12]|opus-5-5|sonnet-5-5)")
+_SYSTEM_ENTRIES = re.compile(r"claude-(fable-5|mythos-5|opus-4-8|opus-5|(sonnet|haiku)-5-5)")
+_ENTRY = frozenset({"text", "tool_addition", "tool_removal"})
 
 # https://platform.claude.com/docs/en/about-claude/models/whats-new-claude-4-6#prefill-removal
 _NO_PREFILL = re.compile(r"claude-((opus|sonnet)-4-[6-9]|(fable|mythos|opus|sonnet|haiku)-5)")
@@ -64,6 +65,8 @@ def check(call: Call, issued: Mapping[str, set[str]]) -> None:
     _check_tools(body)
     check_schemas(body)
     _check_turns(body, issued)
+    betas = [flag.strip() for flag in call.headers.get("anthropic-beta", "").split(",")]
+    check_binding(body, head_of(body), merged(body["messages"]), betas)
 
 
 def check_count(call: Call, issued: Mapping[str, set[str]]) -> None:
@@ -88,9 +91,9 @@ def blocks_of(message: Fields) -> list[Fields]:
     return [{"type": "text", "text": content}] if isinstance(content, str) else list(content)
 
 
-def signature_of(thinking: str) -> str:
-    """The simulator's own signature of a text; one that started anew knows it again."""
-    return f"sim-{hashlib.sha256(thinking.encode()).hexdigest()[:24]}"
+def head_of(body: Fields) -> list[Any]:
+    """What stands before all turns."""
+    return [body.get("system"), body.get("tools")]
 
 
 def merged(messages: list[Fields]) -> list[Fields]:
@@ -250,6 +253,7 @@ def _check_turns(body: Fields, issued: Mapping[str, set[str]]) -> None:
     _check_system(body.get("system"))
     for index, message in enumerate(body["messages"]):
         _check_role(message, body["model"], index)
+        _check_entry(body["messages"], index)
         _check_content(body["messages"], index)
         for position, block in enumerate(blocks_of(message)):
             _check_block(block, f"messages.{index}.content.{position}", issued)
@@ -273,6 +277,31 @@ def _check_role(message: Fields, model: str, index: int) -> None:
         raise _bad(f"messages.{index}: role 'system' is not supported on this model")
     if role not in {"user", "assistant", "system"}:
         raise _bad(f"messages.{index}.role: Input should be 'user' or 'assistant'")
+
+
+def _check_entry(messages: list[Fields], index: int) -> None:
+    """Where a system message may stand, and what it holds.
+
+    https://platform.claude.com/docs/en/build-with-claude/mid-conversation-system-messages#limitations
+    """
+    if messages[index]["role"] != "system":
+        return
+    if index == 0:
+        raise _bad("messages.0: use the top-level 'system' parameter for the initial system prompt")
+    kinds = {block["type"] for block in blocks_of(messages[index])}
+    if not kinds:
+        raise _bad(f"messages.{index}: system content must contain at least one block")
+    if not kinds <= _ENTRY:
+        raise _bad(f"messages.{index}: a system message supports text blocks only")
+    before = messages[index - 1]
+    paused = [block["type"] for block in blocks_of(before)[-1:]] == ["server_tool_use"]
+    if before["role"] != "user" and not (before["role"] == "assistant" and paused):
+        raise _bad(f"messages.{index}: a system message must immediately follow a user turn")
+    if [each["role"] for each in messages[index + 1 : index + 2]] not in ([], ["assistant"]):
+        raise _bad(
+            f"messages.{index}: a system message must be the last message or be followed by an "
+            "assistant turn"
+        )
 
 
 def _check_results(content: list[Fields], calls: list[str], index: int) -> None:
@@ -356,9 +385,7 @@ def _check_signature(block: Fields, path: str, issued: Mapping[str, set[str]]) -
     texts = issued.get(signature)
     # Signatures from elsewhere are not ours to judge, but the simulator's own cannot be invented.
     invented = (
-        texts is None
-        and signature.startswith("sim-")
-        and signature != signature_of(block["thinking"])
+        texts is None and signature.startswith("sim-") and not is_own(signature, block["thinking"])
     )
     altered = texts is not None and block["thinking"] not in texts
     if altered or invented:

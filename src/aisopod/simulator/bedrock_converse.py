@@ -4,13 +4,14 @@ A block scripted as an `OpaquePart` stands whole in a plain answer, and is one d
 """
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import NamedTuple
 
 import msgspec
 
 from aisopod.simulator import bedrock_rules as rules
-from aisopod.simulator.anthropic_rules import signature_of
+from aisopod.simulator.anthropic_binding import binding_of, signature_of
 from aisopod.simulator.responder import usage_of
 from aisopod.simulator.script import Asked, Content, Reply, pieces_of
 from aisopod.simulator.wire import Fields, arguments_of, as_base64, words
@@ -32,6 +33,8 @@ _REASONS = {
     "content_filter": "content_filtered",
     "refusal": "content_filtered",
 }
+_Sign = Callable[[str], str]
+
 _STOP = "/stop_sequence"
 _METRICS = {"latencyMs": 5}
 
@@ -78,6 +81,7 @@ class Converse:
             words=_size(body),
             tell_stop=_STOP in (body.get("additionalModelResponseFieldPaths") or ()),
             form="converse",
+            binding=binding_of(rules.family(model), rules.head_of(body), messages),
         )
 
     def count(self, body: Fields, model: str) -> int:
@@ -113,7 +117,8 @@ class Converse:
 
     def _blocks(self, reply: Reply, asked: Asked) -> list[_Block]:
         signs = rules.is_claude(asked.model)
-        found = (_block(item, reply.chunk_chars, signs=signs) for item in reply.items)
+        sign = partial(signature_of, binding=asked.binding) if signs else None
+        found = (_block(item, reply.chunk_chars, sign) for item in reply.items)
         blocks = [block for block in found if block is not None]
         for block in blocks:
             told = block.whole.get("reasoningContent", {}).get("reasoningText", {})
@@ -122,7 +127,7 @@ class Converse:
         return blocks
 
 
-def _block(item: Content, chunk_chars: int, *, signs: bool) -> _Block | None:
+def _block(item: Content, chunk_chars: int, sign: _Sign | None) -> _Block | None:
     match item:
         case TextPart(text=text, citations=citations):
             deltas: list[Fields] = [{"text": piece} for piece in pieces_of(text, chunk_chars)]
@@ -133,7 +138,7 @@ def _block(item: Content, chunk_chars: int, *, signs: bool) -> _Block | None:
             hidden = {"reasoningContent": {"redactedContent": as_base64(redacted)}}
             return _Block(hidden, None, [hidden])
         case ThinkingPart():
-            return _thinking(item, chunk_chars, signs=signs)
+            return _thinking(item, chunk_chars, sign)
         case ToolCall(id=identity, name=name, arguments=text):
             use = {"toolUseId": identity, "name": name}
             # The input of a call without arguments never comes.
@@ -152,9 +157,9 @@ def _block(item: Content, chunk_chars: int, *, signs: bool) -> _Block | None:
             return None
 
 
-def _thinking(item: ThinkingPart, chunk_chars: int, *, signs: bool) -> _Block:
+def _thinking(item: ThinkingPart, chunk_chars: int, sign: _Sign | None) -> _Block:
     """Models of other makers than Anthropic do not sign."""
-    signature = item.signature or (signature_of(item.text) if signs else None)
+    signature = item.signature or (sign(item.text) if sign else None)
     told = {"text": item.text}
     deltas: list[Fields] = [{"text": piece} for piece in pieces_of(item.text, chunk_chars)]
     if signature is not None:

@@ -78,7 +78,7 @@ def _unwrapped(call: Call, model: str, fields: Fields) -> Call:
     for name in ("model", "stream"):
         if name in body:
             raise Refusal(400, f"{name}: Extra inputs are not permitted")
-    body.pop("anthropic_beta", None)
     headers = CIMultiDict(call.headers)
+    headers["anthropic-beta"] = ",".join(body.pop("anthropic_beta", ()))
     headers["anthropic-version"] = "2023-06-01"
     return call._replace(body={**body, "model": rules.family(model), **fields}, headers=headers)

@@ -8,10 +8,12 @@ them.
 import re
 from collections.abc import Mapping
 from itertools import pairwise
+from typing import Any
 
 import msgspec
 
-from aisopod.simulator.anthropic_rules import check_begun, check_settings, signature_of
+from aisopod.simulator.anthropic_binding import check_binding, is_own
+from aisopod.simulator.anthropic_rules import check_begun, check_settings
 from aisopod.simulator.anthropic_schemas import check_held, root_problem
 from aisopod.simulator.bedrock_blocks import check_block, is_hosted, sources
 from aisopod.simulator.bedrock_shape import bad, check_members, one_key
@@ -23,6 +25,7 @@ __all__ = [
     "check_count",
     "check_members",
     "family",
+    "head_of",
     "is_claude",
     "is_opaque",
     "thinks",
@@ -164,6 +167,7 @@ def _check_claude(body: Fields, model: str) -> None:
         if isinstance(content := message.get("content"), list)
     ]
     check_begun(settings, turns)
+    _check_binding(body, settings)
     choice = (body.get("toolConfig") or {}).get("toolChoice") or {}
     forced = "any" in choice or "tool" in choice
     if forced and (settings.get("thinking") or {}).get("type") == "enabled":
@@ -173,6 +177,16 @@ def _check_claude(body: Fields, model: str) -> None:
         text = (last.get("content") or [{}])[-1].get("text", "")
         if text != text.rstrip():
             raise bad("messages: final assistant content cannot end with trailing whitespace")
+
+
+def _check_binding(body: Fields, settings: Fields) -> None:
+    turns = [turn for turn in body.get("messages") or () if isinstance(turn.get("content"), list)]
+    check_binding(settings, head_of(body), turns, settings.get("anthropic_beta") or ())
+
+
+def head_of(body: Fields) -> list[Any]:
+    """What stands before all turns."""
+    return [body.get("system"), (body.get("toolConfig") or {}).get("tools")]
 
 
 def _check_system(system: list[Fields] | None) -> None:
@@ -314,8 +328,8 @@ def _check_signature(told: Fields, path: str, issued: Mapping[str, set[str]]) ->
     if not signature:
         raise bad(f"{path}.thinking.signature: Field required")
     texts = issued.get(signature)
-    own = signature.startswith("sim-") and signature != signature_of(told["text"])
-    if (texts is None and own) or (texts is not None and told["text"] not in texts):
+    invented = signature.startswith("sim-") and not is_own(signature, told["text"])
+    if (texts is None and invented) or (texts is not None and told["text"] not in texts):
         raise bad(f"{path}: Invalid `signature` in `thinking` block")
 
 

@@ -159,6 +159,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
         words: size of the prompt in words.
         tell_stop: whether the answer tells the stop sequence, where the wire has it be asked for.
         form: which form of answer is wanted, on a wire that has several.
+        binding: what signed thinking of the answer is bound to; empty where that is nothing.
         only: a reply that the request leaves no choice about, such as the loading of a model.
     """
 
@@ -176,6 +177,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     words: int = 0
     tell_stop: bool = False
     form: str = ""
+    binding: str = ""
     only: Reply | None = None
 
 

@@ -24,7 +24,7 @@ from aisopod.codecs.anthropic_messages.families import family_of
         (["claude-3-5-sonnet-latest", "claude-3-5-haiku-20241022"], "claude-3-5"),
         (["claude-3-opus-20240229"], "claude-3"),
         (["claude-fable-5", "claude-fable-5-9"], "claude-mythos-5"),
-        (["claude-opus-4-9", "claude-next-7", "claude-haiku-6"], "claude-opus-5"),
+        (["claude-opus-4-9", "claude-next-7", "claude-haiku-6"], "claude-haiku-5-5"),
     ],
 )
 def test_names_of_one_family(names: list[str], same: str) -> None:

@@ -15,6 +15,11 @@ def failure(kind: str, message: str, code: str = "", **fields: Any) -> dict[str,
 
 
 INVALID = "invalid_request_error"
+BOUND = (
+    "messages.1.content.0: Invalid `signature` in `thinking` block. The block is bound to a "
+    "different conversation. Remove the block, or set "
+    '`thinking.block_binding.prefix_mismatch_behavior` to "drop_block".'
+)
 
 CASES = [
     Case("anthropic/spend-limit", errors.BillingError, 429,
@@ -74,6 +79,7 @@ CASES = [
          failure(INVALID, "This model's maximum context length is 6048 tokens. However, you "
                  "requested 6616 tokens (568 in the messages, 6048 in the completion)."),
          limit=6048, size=6616),
+    Case("anthropic/bound-thinking", errors.BadRequestError, 400, failure(INVALID, BOUND)),
     Case("anthropic/invalid-request-error", errors.BadRequestError, 400,
          failure(INVALID, "messages.0: Input does not match the expected shape.")),
     Case("anthropic/invalid-request-error", errors.BadRequestError, 413,

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from aisopod import errors
 from support.error_cases import Case
+from support.error_cases.anthropic import BOUND
 
 __all__ = ["CASES"]
 
@@ -88,6 +89,8 @@ CASES = [
     Case("bedrock/not-found", errors.ModelNotFoundError, 404,
          {"message": "The specified resource ARN was not found."},
          named("ResourceNotFoundException")),
+    Case("bedrock/bound-thinking", errors.BadRequestError, 400,
+         {"message": f"The model returned the following errors: {BOUND}"}, VALIDATION),
     Case("bedrock/validation", errors.BadRequestError, 400,
          {"message": "The maximum tokens you requested exceeds the model limit of 32768. Try "
           "again with a maximum tokens value that is lower than 32768."}, VALIDATION),

@@ -29,6 +29,11 @@ class Family(msgspec.Struct, frozen=True, kw_only=True):
         max_output_tokens: the longest answer, in tokens.
         prefill: whether it continues a text of the assistant's.
         interleaved_beta: whether thinking between tool calls needs the beta header.
+        system_turns: whether a system message may stand among the turns:
+            https://platform.claude.com/docs/en/build-with-claude/mid-conversation-system-messages.
+            Sonnet 5 ignores it; Haiku 5.5 may take one right behind results for one of them.
+        binds: whether signed thinking is good only behind what it was made behind:
+            https://platform.claude.com/docs/en/build-with-claude/preserved-thinking.
     """
 
     thinking: Thinking | None = "adaptive"
@@ -40,12 +45,17 @@ class Family(msgspec.Struct, frozen=True, kw_only=True):
     max_output_tokens: int = 128_000
     prefill: bool = False
     interleaved_beta: bool = False
+    system_turns: bool = False
+    binds: bool = False
 
 
 _FOUR_EFFORTS = ("low", "medium", "high", "max")
-_ALWAYS = Family(off=None)
-_UNFORCED = Family(off=None, forced_tool=False)
 _ADAPTIVE = Family()
+_LATE = Family(system_turns=True)
+_BINDING = Family(system_turns=True, binds=True)
+_ALWAYS = Family(off=None, system_turns=True)
+_UNFORCED = msgspec.structs.replace(_ALWAYS, forced_tool=False)
+_UNFORCED_BINDING = msgspec.structs.replace(_UNFORCED, binds=True)
 _BOTH = Family(thinking="both", efforts=_FOUR_EFFORTS, sampling=True)
 _BUDGET = Family(
     thinking="enabled",
@@ -78,17 +88,18 @@ _FAMILIES: dict[str, Family] = {
     "claude-opus-4-6": _BOTH,
     "claude-sonnet-4-6": _BOTH,
     "claude-opus-4-7": _ADAPTIVE,
-    "claude-opus-4-8": _ADAPTIVE,
-    "claude-opus-5": _ADAPTIVE,
+    "claude-opus-4-8": _LATE,
+    "claude-opus-5": _LATE,
     "claude-sonnet-5": _ADAPTIVE,
-    "claude-haiku-5-5": _ADAPTIVE,
-    "claude-opus-5-5": _UNFORCED,
-    "claude-sonnet-5-5": Family(off="between_tools", forced_tool=False),
+    "claude-haiku-5-5": _BINDING,
+    "claude-opus-5-5": _UNFORCED_BINDING,
+    "claude-sonnet-5-5": msgspec.structs.replace(_UNFORCED_BINDING, off="between_tools"),
     "claude-fable-5": _ALWAYS,
     "claude-mythos-5": _ALWAYS,
-    "claude-fable-5-1": _UNFORCED,
-    "claude-fable-5-2": _UNFORCED,
-    "claude-mythos-5-2": _UNFORCED,
+    "claude-fable-5-1": _UNFORCED_BINDING,
+    "claude-fable-5-2": _UNFORCED_BINDING,
+    "claude-mythos-5-1": _UNFORCED,
+    "claude-mythos-5-2": _UNFORCED_BINDING,
 }
 
 # Names without a point release are these alone: a claude-opus-4-9 would be newer than the table.
@@ -101,7 +112,7 @@ _EXACT: dict[str, Family] = {
 }
 
 # A Claude that is not in the table is most likely newer than it: it gets the newest rules.
-_NEWEST = _ADAPTIVE
+_NEWEST = _BINDING
 # Another server on this wire takes what the wire takes; what it does with it is its own affair.
 _FOREIGN = Family(thinking="both", sampling=True, prefill=True, max_output_tokens=4_096)
 

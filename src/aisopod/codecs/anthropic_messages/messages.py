@@ -30,6 +30,7 @@ def encode_messages(turns: list[Placed], notes: Notes) -> tuple[list[Block], lis
     """The system blocks and the turns of a conversation that fits the wire.
 
     Results of one turn's calls stand in one user turn, before anything else that the user says.
+    Neighbouring system messages are one, since the wire takes no second one behind the first.
 
     Raises:
         InvalidRequestError: something in a message cannot be put on this wire.
@@ -39,11 +40,11 @@ def encode_messages(turns: list[Placed], notes: Notes) -> tuple[list[Block], lis
     for placed in turns:
         message = placed.message
         blocks = _marked_end(_blocks(placed, notes), message)
-        if message.role == "system":
+        if message.role == "system" and not encoded:
             system += blocks
             continue
-        role = "assistant" if message.role == "assistant" else "user"
-        if encoded and encoded[-1]["role"] == role == "user":
+        role = "user" if message.role == "tool" else message.role
+        if encoded and encoded[-1]["role"] == role != "assistant":
             encoded[-1]["content"] += blocks
         else:
             encoded.append({"role": role, "content": blocks})

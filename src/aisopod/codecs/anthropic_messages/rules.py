@@ -2,7 +2,17 @@
 
 from aisopod.codecs.rules import Rule
 
-__all__ = ["RULES"]
+__all__ = ["BOUND", "BOUND_REMEDY", "BOUND_SOURCE", "RULES"]
+
+# What Claude says of thinking that was made behind something else, also on Bedrock.
+BOUND = r"bound to a different conversation"
+BOUND_REMEDY = (
+    "the system prompt, the tools or an earlier message is not what it was when the model thought: "
+    'send them as they were, leave the old thinking out, or have it dropped with extra={"thinking": '
+    '{"type": "adaptive", "block_binding": {"prefix_mismatch_behavior": "drop_block"}}} and '
+    "the beta thinking-binding-controls-2026-08-01"
+)
+BOUND_SOURCE = "https://platform.claude.com/docs/en/build-with-claude/preserved-thinking"
 
 _DOCS = "https://docs.anthropic.com/en/api/errors"
 _SDK = "https://github.com/anthropics/anthropic-sdk-python/tree/main/src/anthropic/types/shared"
@@ -108,6 +118,14 @@ RULES: tuple[Rule, ...] = (
             r"|input is too long|maximum context length"
         ),
         source="https://github.com/docker/docker-agent/issues/569",
+    ),
+    Rule(
+        id="anthropic/bound-thinking",
+        error="bad_request",
+        status=(400, 413, 422, "none"),
+        text=BOUND,
+        remedy=BOUND_REMEDY,
+        source=BOUND_SOURCE,
     ),
     Rule(
         id="anthropic/invalid-request-error",

@@ -54,7 +54,9 @@ def _of(model: str) -> Limits:
         media=Files(types=frozenset({*VIDEOS, *SOUNDS}), reads=_reads),
         caching="marks" if family.cache else "none",
         blank_texts="visible",
+        # Converse has the role, but takes it from nobody: github.com/BerriAI/litellm/issues/41043.
         system="top" if family.system else "user",
+        bound=family.claude is not None and family.claude.binds,
         user_first=True,
         prefill=family.claude is None or family.claude.prefill,
         trailing_space=False,

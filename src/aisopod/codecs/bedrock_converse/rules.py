@@ -4,6 +4,7 @@ Codes stand without `Exception` at their ends: streams write `throttlingExceptio
 `ThrottlingException`, other services of AWS `Throttling`.
 """
 
+from aisopod.codecs.anthropic_messages.rules import BOUND, BOUND_REMEDY, BOUND_SOURCE
 from aisopod.codecs.rules import Rule
 
 __all__ = ["RULES"]
@@ -133,6 +134,14 @@ RULES: tuple[Rule, ...] = (
         error="model_not_found",
         codes=("resourcenotfound",),
         source=_CONVERSE,
+    ),
+    Rule(
+        id="bedrock/bound-thinking",
+        error="bad_request",
+        status=(400, 413, "none"),
+        text=BOUND,
+        remedy=BOUND_REMEDY,
+        source=BOUND_SOURCE,
     ),
     Rule(
         id="bedrock/validation",

@@ -8,6 +8,7 @@ from aisopod.codecs.gemini_generate.parts import WirePart, encode_part, media_pa
 from aisopod.errors import InvalidRequestError
 from aisopod.normalise.notes import Notes
 from aisopod.normalise.placed import Placed
+from aisopod.normalise.texts import joined
 from aisopod.types import (
     DocumentPart,
     ImagePart,
@@ -143,7 +144,7 @@ class _Messages:
                 remedy="Set it, or keep the message with the call",
             )
         inside = self._result_media(placed)
-        text = "\n".join(filter(None, map(_said, message.parts)))
+        text = joined(filter(None, map(_said, message.parts)), "tool")
         found = object_text(text)
         response: dict[str, Any] = {
             "name": name,

@@ -13,6 +13,7 @@ from aisopod.errors import InvalidRequestError
 from aisopod.normalise.media_types import shown_address
 from aisopod.normalise.notes import Notes
 from aisopod.normalise.placed import Placed, Prepared
+from aisopod.normalise.texts import joined
 from aisopod.types import (
     ChatCompletionRequest,
     DocumentPart,
@@ -109,8 +110,7 @@ def _message(placed: Placed, names: dict[str, str], notes: Notes) -> Body:
             case OpaquePart(kind=kind):
                 notes.warn("foreign_part", f"{kind} was left out: the wire has no place for it",
                            index=index, part=placed.place(position)[1], action="left_out")  # fmt: skip
-    # Parts of one message follow each other directly: they were one text to begin with.
-    body: Body = {"role": message.role, "content": "".join(texts)}
+    body: Body = {"role": message.role, "content": joined(texts, message.role)}
     calls = [_call(call, index, notes) for call in message.tool_calls]
     told = {"thinking": "".join(thinking), "images": images, "tool_calls": calls}
     body |= {name: value for name, value in told.items() if value}

@@ -14,6 +14,7 @@ from aisopod.errors import InvalidRequestError
 from aisopod.normalise.media_types import shown_address
 from aisopod.normalise.notes import Notes
 from aisopod.normalise.placed import Placed, Prepared
+from aisopod.normalise.texts import joined
 from aisopod.types import (
     CacheControl,
     DocumentPart,
@@ -140,7 +141,7 @@ class _Writer:
                     "foreign_part", "left out: a tool's message holds only text",
                     index=placed.index, part=placed.place(position)[1], action="left_out",
                 )  # fmt: skip
-        content: Any = "\n".join(part.text for part in texts)
+        content: Any = joined([part.text for part in texts], "tool")
         if message.cache or any(part.cache for part in texts):
             marked = [{"type": "text", "text": content}]
             self._mark_last(marked, message.cache or texts[-1].cache or CacheControl())
@@ -310,7 +311,7 @@ def _joined(parts: list[dict[str, Any]]) -> Any:  # noqa: ANN401 - a text or a l
                 texts.append(text)
             case _:
                 return parts
-    return "".join(texts)
+    return joined(texts, "assistant")
 
 
 def _thinking_part(text: str) -> dict[str, Any]:
