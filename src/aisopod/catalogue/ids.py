@@ -34,6 +34,7 @@ _SAME_MODEL: tuple[re.Pattern[str], ...] = (
 )
 _RELATIVE: tuple[re.Pattern[str], ...] = (
     re.compile(r"^ft:(.+)$"),
+    re.compile(r"^(gpt-[34].*)-\d{4}$"),  # OpenAI's first dates, without a year: -0613
     # Google: -preview-09-2025, -preview-05-20, -exp-0827
     re.compile(r"^(gem.+)-(?:preview|exp|experimental)(?:-\d{2,4}(?:-\d{2,4})?)?$"),
     # Bedrock's names of vendors.
