@@ -111,11 +111,15 @@ BELIEVED: dict[tuple[str, str], tuple[str, str]] = {
     ("openai", "gpt-5.1-chat"): ("models.dev", "128k on OpenAI's page; the other is gpt-5.1's"),
     ("openai", "gpt-5.2-chat"): ("models.dev", "128k on OpenAI's page; the other is gpt-5.2's"),
 }
-# Abilities that models.dev denies, and that others show: nothing is said of them.
-DENIED: dict[tuple[str, str], str] = {
-    ("bedrock", "google.gemma-3-12b-it"): "LiteLLM has it with tools",
-    ("openai", "gpt-3.5-turbo"): "recorded answers of it call tools",
-    ("openai", "gpt-5-chat"): "LiteLLM has it with tools",
+# What models.dev says and others contradict: (provider, model) -> the field, and who is right. The
+# family's rule is asked then, or nothing is said.
+CONTRADICTED: dict[tuple[str, str], tuple[str, str]] = {
+    ("bedrock", "google.gemma-3-12b-it"): ("tools", "LiteLLM has it with tools"),
+    ("bedrock", "mistral.ministral-3-14b-instruct"): ("input_modalities", "LiteLLM: images too"),
+    ("bedrock", "mistral.ministral-3-8b-instruct"): ("input_modalities", "LiteLLM: images too"),
+    ("openai", "gpt-3.5-turbo"): ("tools", "recorded answers of it call tools"),
+    ("openai", "gpt-5-chat"): ("tools", "LiteLLM has it with tools"),
+    ("openai", "o1-mini"): ("structured_output", "OpenAI's page of it: not supported"),
 }
 # Names of OpenAI's own that no data set lists, and genai-prices knows for names of others:
 # https://platform.openai.com/docs/deprecations
@@ -316,17 +320,19 @@ def capabilities(provider: str, model: str, entry: Any, *, current: bool) -> Fac
     limit = entry["limit"]
     silent = provider == "bedrock" and not entry.get("reasoning")
     status = "deprecated" if entry.get("status") == "deprecated" else "active"
-    return Facts(
+    facts = Facts(
         family=entry.get("family"),
         display_name=re.sub(r" \(.*\)$", "", entry["name"]),
         context_window=limit.get("context") or None,
         max_output_tokens=limit.get("output") or None,
         input_modalities=frozenset(MODALITIES.intersection(entry["modalities"]["input"])),
-        tools=entry.get("tool_call") or (None if (provider, shortest(model)) in DENIED else False),
+        tools=entry.get("tool_call"),
         structured_output="native" if entry.get("structured_output") else None,
         reasoning="none" if silent else None,
         lifecycle=status if current else None,
     )
+    field, _ = CONTRADICTED.get((provider, shortest(model)), (None, None))
+    return msgspec.structs.replace(facts, **{field: None}) if field else facts
 
 
 def chosen(
