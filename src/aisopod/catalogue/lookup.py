@@ -3,9 +3,10 @@
 from functools import lru_cache
 
 from aisopod.catalogue.facts import Facts, ModelFacts, Source, merge, sourced
-from aisopod.catalogue.families import family_facts
-from aisopod.catalogue.ids import canonical
-from aisopod.catalogue.snapshot import rows_of, stored_facts
+from aisopod.catalogue.ids import canonical, moving_line
+from aisopod.catalogue.lines import newest
+from aisopod.catalogue.offline import offline_facts
+from aisopod.catalogue.snapshot import rows_of
 
 __all__ = ["facts_for", "nearest"]
 
@@ -29,7 +30,7 @@ def facts_for(
         live: what the server itself says now.
         overrides: what the user knows better.
     """
-    known = _offline(provider, model)
+    known = _known(provider, model)
     above = []
     if overrides is not None:
         above.append(sourced(provider, model, overrides, _USER))
@@ -39,9 +40,11 @@ def facts_for(
 
 
 @lru_cache(maxsize=256)
-def _offline(provider: str, model: str) -> ModelFacts:
-    layers = [*stored_facts(provider, model), *family_facts(provider, model)]
-    return merge(provider, model, layers)
+def _known(provider: str, model: str) -> ModelFacts:
+    own = offline_facts(provider, model)
+    line = moving_line(model)
+    now = newest(provider, line) if line else None
+    return merge(provider, model, [offline_facts(provider, now), own]) if now else own
 
 
 def nearest(provider: str, model: str, n: int = 3) -> list[str]:
