@@ -1,7 +1,9 @@
 """What the catalogue says that a model can do, its encoder sends; what nobody knows, it does not refuse."""
 
 from functools import cache
+from typing import Any
 
+import msgspec
 import pytest
 
 from aisopod.catalogue import ModelFacts, facts_for
@@ -14,6 +16,7 @@ from aisopod.types import (
     ImagePart,
     JsonSchema,
     Message,
+    Part,
     Reasoning,
     Tool,
 )
@@ -45,13 +48,13 @@ def host_of(provider: str) -> Host:
 def abilities(facts: ModelFacts) -> dict[str, ChatCompletionRequest]:
     """A request for each thing that the model is said to do."""
 
-    def asks(content: str | list[ImagePart] = "hi", **wish: object) -> ChatCompletionRequest:
+    def asks(content: str | list[Part] = "hi", **wish: Any) -> ChatCompletionRequest:
         return ChatCompletionRequest(
             model=facts.id,
             messages=[Message(role="user", content=content)],
             max_tokens=2048,
             **wish,
-        )  # type: ignore[arg-type]
+        )
 
     found = {}
     if "image" in (facts.input_modalities or ()):
@@ -65,7 +68,7 @@ def abilities(facts: ModelFacts) -> dict[str, ChatCompletionRequest]:
     if facts.sampling == "allowed":
         found["temperature"] = asks(temperature=0.5)
     for effort in facts.efforts or ():
-        found[f"effort {effort}"] = asks(reasoning=Reasoning(effort=effort))
+        found[f"effort {effort}"] = asks(reasoning=msgspec.convert({"effort": effort}, Reasoning))
     if facts.reasoning in {"optional", "default_on"}:
         found["no thinking"] = asks(reasoning=Reasoning(effort="none"))
     return found

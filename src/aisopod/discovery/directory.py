@@ -30,7 +30,7 @@ class Directory:
 
     Args:
         overrides: by `provider/model`, what the user knows better.
-        likes: by `provider/model`, which one it is by another name.
+        likes: by `provider/model`, which one it is by another name; none leads back to itself.
         kept: what servers listed.
     """
 
@@ -48,16 +48,25 @@ class Directory:
         """All that is known of a model, without asking anybody; never raises."""
         found = self._facts.get((provider, model))
         if found is None:
-            name = f"{provider}/{model}"
-            live = self._live(provider, model)
-            found = facts_for(provider, model, live=live, overrides=self._overrides.get(name))
-            if name in self._likes:
-                other = facts_for(*self._likes[name].split("/", 1))
-                found = merge(provider, model, [found, other])
+            found = self._followed(provider, model)
             if len(self._facts) >= MOST_KEPT:
                 self._facts.clear()
             self._facts[provider, model] = found
         return found
+
+    def _followed(self, provider: str, model: str) -> ModelFacts:
+        """What is known of a model itself, then of the one that it is like, and so on."""
+        name = f"{provider}/{model}"
+        layers = [self._own(name)]
+        while name in self._likes:
+            name = self._likes[name]
+            layers.append(self._own(name))
+        return merge(provider, model, layers) if len(layers) > 1 else layers[0]
+
+    def _own(self, name: str) -> ModelFacts:
+        provider, _, model = name.partition("/")
+        live = self._live(provider, model)
+        return facts_for(provider, model, live=live, overrides=self._overrides.get(name))
 
     def differences(self, provider: str, model: str) -> list[Difference]:
         """Where the server's own listing contradicts the catalogue."""

@@ -43,7 +43,7 @@ def write(prepared: Prepared, notes: Notes) -> Encoded:
         UnsupportedFeatureError: the model does not take what is asked.
     """
     request = prepared.request
-    family = family_of(request.model)
+    family = family_of(notes.target.known_as)
     marks = sum(isinstance(tool, Tool) and tool.cache is not None for tool in request.tools)
     system, turns = encode_messages(prepared.turns, family, notes, tool_marks=marks)
     body: Body = {"messages": turns}
