@@ -13,6 +13,7 @@ from aisopod.catalogue import (
     differences,
     facts_for,
     merge,
+    nearest,
     sourced,
 )
 from aisopod.discovery.cache import Listing
@@ -78,6 +79,10 @@ class Directory:
         price = self.facts(provider, model).price if usage is not None else None
         return cost_of(usage, price) if usage is not None and price is not None else None
 
+    def nearest(self, provider: str, model: str) -> list[str]:
+        """The provider's models that a mistyped name may have meant, listed ones too; asks nobody."""
+        return nearest(provider, model, listed=self._listed(provider))
+
     def take(self, listing: Listing) -> None:
         """A newer listing."""
         self._listings[listing.provider] = {info.id: info for info in listing.models}
@@ -86,6 +91,11 @@ class Directory:
 
     def _live(self, provider: str, model: str) -> ModelFacts | None:
         """What the server said of a model when it was last asked."""
+        info = self._listed(provider).get(model)
+        return None if info is None else live_facts(info, self._days[provider])
+
+    def _listed(self, provider: str) -> Mapping[str, ModelInfo]:
+        """What the server listed when it was last asked."""
         listing = self._listings.get(provider)
         if listing is None:
             listing = self._listings[provider] = {}
@@ -96,8 +106,7 @@ class Directory:
             for each in found.values():
                 self.take(each)
                 listing = self._listings[provider]
-        info = listing.get(model)
-        return None if info is None else live_facts(info, self._days[provider])
+        return listing
 
 
 def live_facts(info: ModelInfo, as_of: str) -> ModelFacts:

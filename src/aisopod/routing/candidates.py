@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from aisopod.catalogue import ALIASES, nearest_anywhere
 from aisopod.errors import ConfigurationError, UnknownModelError
 
 __all__ = ["Candidate", "chain_of"]
@@ -72,11 +73,16 @@ def _candidate(
     if newest is not None:
         provider, slash, model = newest.partition("/")
     if not (slash and provider and model):
-        from difflib import get_close_matches
-
-        near = get_close_matches(name, aliases, n=1)
-        hint = f"did you mean the alias {near[0]!r}? Else " if near else ""
-        raise UnknownModelError(
-            f"{name!r} names no provider: {hint}write provider/model, such as openai/{name}"
-        )
+        raise UnknownModelError(f"{name!r} names no provider: {_hint(name, aliases)}")
     return Candidate(provider, model)
+
+
+def _hint(name: str, aliases: Mapping[str, str | Sequence[str]]) -> str:
+    """What was probably meant."""
+    from difflib import get_close_matches
+
+    found = get_close_matches(name, aliases, n=1) or get_close_matches(name, ALIASES, 1, 0.8)
+    near = [*(f"the alias {alias!r}" for alias in found), *nearest_anywhere(name)]
+    if not near:
+        return f"write provider/model, such as openai/{name}"
+    return f"did you mean {' or '.join(near)}? Else write provider/model"

@@ -27,6 +27,7 @@ class Stream:
     ) -> None:
         self._fold = Fold()
         self._route = route
+        route.metadata = self._fold.metadata
         self._response_type = response_type
         self._chunks = self._folding()
 
