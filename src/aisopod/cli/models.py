@@ -25,21 +25,11 @@ _NOTHING = (
 )
 
 
-class _Dollars(click.FloatRange):
-    """A sum from 0: `nan` is a number for Python, and compares with nothing."""
-
-    name = "dollars"
-
-    def __init__(self) -> None:
-        super().__init__(min=0)
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        found: float = super().convert(value, param, ctx)
-        if math.isnan(found):
-            self.fail(f"{value!r} is no sum of money", param, ctx)
-        return found
+def _no_nan(_: click.Context, param: click.Parameter, value: float | None) -> float | None:
+    """`nan` is a number for click, and compares with nothing."""
+    if value is not None and math.isnan(value):
+        raise click.BadParameter(f"{value} is no sum of money", param=param)
+    return value
 
 
 class _Listing(click.Group):
@@ -68,7 +58,8 @@ def models() -> None:
 @click.option("--min-context", type=int, metavar="TOKENS", help="Those with a window as large.")
 @click.option(
     "--max-price",
-    type=_Dollars(),
+    type=click.FloatRange(min=0),
+    callback=_no_nan,
     metavar="USD",
     help="Those whose input costs no more per million.",
 )

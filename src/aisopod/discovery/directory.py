@@ -57,12 +57,19 @@ class Directory:
 
     def _followed(self, provider: str, model: str) -> ModelFacts:
         """What is known of a model itself, then of the one that it is like, and so on."""
-        name = f"{provider}/{model}"
-        layers = [self._own(name)]
-        while name in self._likes:
-            name = self._likes[name]
-            layers.append(self._own(name))
-        return merge(provider, model, layers) if len(layers) > 1 else layers[0]
+        layers: dict[str, ModelFacts] = {}
+        name: str | None = f"{provider}/{model}"
+        while name is not None and name not in layers:
+            layers[name] = self._own(name)
+            name = self._likes.get(name) or self._listed_like(name)
+        own, *others = layers.values()
+        return merge(provider, model, [own, *others]) if others else own
+
+    def _listed_like(self, name: str) -> str | None:
+        """The model that the server says it is."""
+        provider, _, model = name.partition("/")
+        info = self._listed(provider).get(model)
+        return None if info is None or info.like is None else f"{provider}/{info.like}"
 
     def _own(self, name: str) -> ModelFacts:
         provider, _, model = name.partition("/")
@@ -92,7 +99,10 @@ class Directory:
     def _live(self, provider: str, model: str) -> ModelFacts | None:
         """What the server said of a model when it was last asked."""
         info = self._listed(provider).get(model)
-        return None if info is None else live_facts(info, self._days[provider])
+        if info is None:
+            return None
+        known = facts_for(provider, info.like or model).input_modalities
+        return live_facts(info, self._days[provider], known or frozenset())
 
     def _listed(self, provider: str) -> Mapping[str, ModelInfo]:
         """What the server listed when it was last asked."""
@@ -109,18 +119,22 @@ class Directory:
         return listing
 
 
-def live_facts(info: ModelInfo, as_of: str) -> ModelFacts:
-    """What a server lists of a model, as facts; what it does not mention stays unknown.
+def live_facts(info: ModelInfo, as_of: str, known: frozenset[str] = frozenset()) -> ModelFacts:
+    """What a server lists of a model, as facts; what it does not mention stays as it was known.
 
     Args:
         info: the entry.
         as_of: the day of the listing, ISO 8601.
+        known: what the model reads by the catalogue: Bedrock's listing, for one, names no documents.
     """
     can, lacks = info.capabilities or frozenset(), info.lacks
     modalities = None
     if "vision" in can | lacks:
         words = {"vision": "image", "documents": "pdf", "audio": "audio", "video": "video"}
-        modalities = frozenset({"text"} | {words[name] for name in can if name in words})
+        unsaid = {word for name, word in words.items() if name not in can | lacks}
+        modalities = frozenset(
+            {"text"} | {words[name] for name in can if name in words} | (known & unsaid)
+        )
     told = Facts(
         display_name=info.display_name,
         context_window=info.context_window,
