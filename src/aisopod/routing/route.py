@@ -40,6 +40,7 @@ from aisopod.types import (
     ChatCompletionRequest,
     Explanation,
     RateLimit,
+    ResponseWarning,
     Timeouts,
     TokenUsage,
 )
@@ -76,6 +77,7 @@ class Route:
     Attributes:
         attempts: what was tried, in order.
         metadata: what the answer tells beside itself, so far.
+        passed_over: of which candidates nobody was asked, and why.
     """
 
     def __init__(
@@ -87,6 +89,7 @@ class Route:
     ) -> None:
         self.attempts: list[Attempt] = []
         self.metadata: Mapping[str, Any] = {}
+        self.passed_over: list[ResponseWarning] = []
         self._pool, self._state, self._recorder, _, self._hooks, self._directory, self._ledger = (
             routing
         )
@@ -115,6 +118,8 @@ class Route:
         for place, error in (await self._unfit(ask=True)).items():
             self._errors.append(error)
             self._turns.exclude_candidate(place)
+            why = f"{self._chain[place]} was not asked: {error.message}"
+            self.passed_over.append(ResponseWarning(rule="unfit", message=why))
         if len(self._chain) == len(self._errors) == 1:
             raise self._errors[0]
         if self._ledger is not None:
