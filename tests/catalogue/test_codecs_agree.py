@@ -15,7 +15,6 @@ from aisopod.codecs.openai_chat import families as gpt
 DIFFERENT: dict[tuple[str, str], str] = {
     ("anthropic", "claude-v1"): "the encoder takes a name that it does not know for a newer one",
     ("bedrock", "anthropic.claude-sonnet-4-6"): "models.dev has 64k on Bedrock and 128k elsewhere",
-    ("bedrock", "google.gemma-3-12b-it"): "models.dev says that it takes no tools there",
     ("openai", "gpt-4o-search-preview"): "the encoder sends the temperature that it refuses",
 }
 

@@ -1,37 +1,17 @@
 """What recorded responses cost, by our reading and by genai-prices' own reading of the same bytes."""
 
-import re
 from decimal import Decimal
 from functools import cache
 from typing import Any
-from urllib.parse import unquote
 
 import pytest
 from genai_prices import Usage, calc_price
 from genai_prices.data_snapshot import get_snapshot
 
 from aisopod.catalogue import cost_of, facts_for
-from aisopod.codecs.anthropic_messages.codec import codec as anthropic
-from aisopod.codecs.bedrock_converse.codec import codec as bedrock
-from aisopod.codecs.codec import Codec
-from aisopod.codecs.gemini_generate.codec import codec as gemini
-from aisopod.codecs.openai_chat.codec import codec as openai
-from aisopod.normalise.target import Target
-from aisopod.types import TokenUsage, fold
-from support.recordings import Recording, load, opening
+from support.recorded_answers import APIS, answer_of, model_of
+from support.recordings import Recording, load
 
-CODECS: dict[str, Codec] = {
-    "anthropic": anthropic,
-    "bedrock": bedrock,
-    "gemini": gemini,
-    "openai": openai,
-}
-APIS = {
-    "anthropic": ("messages",),
-    "bedrock": ("converse", "converse-stream"),
-    "gemini": ("generateContent", "streamGenerateContent"),
-    "openai": ("chat.completions",),
-}
 # Provider here -> in genai-prices, where its extractor finds the usage, which extractor.
 THEIRS = {
     "anthropic": ("anthropic", "usage", "default"),
@@ -52,25 +32,6 @@ DIFFERENT: dict[str, str] = {
     "gemini/llm-gemini--test_gemini-test_nested_model_optional-0": _ARRAY,
     "gemini/llm-gemini--test_gemini-test_tools-0": _ARRAY,
 }
-
-
-def model_of(recording: Recording) -> str:
-    body = recording.request.get("json") or {}
-    if model := body.get("model"):
-        return str(model)
-    match = re.search(r"models?/([^/?]+?)(?::\w+|/converse[a-z-]*)(\?|$)", recording.request["url"])
-    return unquote(match[1]) if match else ""
-
-
-def usage_of(recording: Recording) -> TokenUsage | None:
-    codec = CODECS[recording.provider]
-    target = Target(provider=recording.provider, model=model_of(recording))
-    if not recording.stream:
-        return fold(codec.decode(recording.body, target)).usage
-    framing, decoder = codec.framing(), codec.stream_decoder(target)
-    frames = [*framing.feed(recording.body), *framing.close()]
-    chunks = [decoder.feed(frame) for frame in frames if not decoder.done]
-    return fold([opening(recording.provider), *(chunk for chunk in chunks if chunk)]).usage
 
 
 @cache
@@ -106,7 +67,7 @@ def test_enough_responses_were_recorded() -> None:
 
 def ours(recording: Recording) -> Decimal | None:
     price = facts_for(recording.provider, model_of(recording)).price
-    usage = usage_of(recording)
+    usage = answer_of(recording).usage
     return cost_of(usage, price) if usage and price else None
 
 

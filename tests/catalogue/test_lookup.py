@@ -148,7 +148,7 @@ def test_an_alias_passes_over_deprecated_models_and_prefers_what_is_no_preview(
         "aisopod.catalogue.lines.rows_of", lambda _: dict.fromkeys(lifecycles, Row({}))
     )
     monkeypatch.setattr(
-        "aisopod.catalogue.lines.facts_for",
+        "aisopod.catalogue.lines.offline_facts",
         lambda provider, model: ModelFacts(
             id=model, provider=provider, lifecycle=lifecycles[model]
         ),
@@ -179,3 +179,16 @@ def test_a_later_point_release_is_no_first_release() -> None:
     assert facts_for("anthropic", "claude-opus-4-20250514").sampling == "allowed"
     assert facts_for("anthropic", "claude-opus-4-9").sampling == "rejected"
     assert facts_for("anthropic", "claude-opus-4-9").sources["sampling"].name.startswith("aisopod:")
+
+
+@pytest.mark.parametrize("provider", ["gemini", "vertex"])
+@pytest.mark.parametrize("line", ["gemini-pro", "gemini-flash", "gemini-flash-lite"])
+@pytest.mark.parametrize("path", ["", "models/", "publishers/google/models/"])
+def test_latest_is_the_newest_of_its_line(provider: str, line: str, path: str) -> None:
+    found = facts_for(provider, f"{path}{line}-latest")
+    now = newest(provider, line)
+    assert now
+    assert found.context_window == facts_for(provider, now).context_window
+    assert (found.context_window or 0) >= 1_000_000
+    assert found.reasoning == "always"
+    assert found.display_name == facts_for(provider, now).display_name

@@ -2,8 +2,8 @@
 
 The values come from the references, never from the snapshot; limits that the references leave out
 are those that the vendors publish. `A5` is section 5 of Anthropic's, `A3` its messages, `O5` section 5 of OpenAI's, `G5` of
-Gemini's thinking, `B3`, `B4`, `B9` Bedrock's reasoning, caching, quirks, `M2` the look-ups that were
-tried for models.md. `...` is what they do not tell; None what must stay unknown.
+Gemini's thinking, `B3`, `B4`, `B9` Bedrock's reasoning, caching, quirks, `AWS` the page of features by model, `M2` the look-ups that were
+tried for models.md, `M3` the newer list that it names. `...` is what they do not tell; None what must stay unknown.
 """
 
 from typing import Any, NamedTuple
@@ -68,8 +68,12 @@ TOLD = [
     Told("A5", "vertex", "claude-opus-4-5@20251101", ..., 64_000, True, True, "optional", "budget", _THREE, "allowed", True),
     Told("A5", "vertex", "claude-sonnet-5", 1_000_000, 128_000, True, True, "default_on", "adaptive", _FIVE, "rejected", True),
     # OpenAI. Contexts from its pages, where the reference has none.
-    Told("O5", "openai", "gpt-3.5-turbo", 16_385, 4_096, False, ..., "none", "none", (), "allowed"),
+    Told("O5 recordings", "openai", "gpt-3.5-turbo", 16_385, 4_096, False, True, "none", "none", (), "allowed"),
     Told("O5", "openai", "gpt-4", 8_192, 8_192, ..., ..., "none", "none", (), "allowed"),
+    Told("O5", "openai", "gpt-3.5-turbo-0125", 16_385, 4_096, False, True, "none", "none", (), "allowed"),
+    Told("O5", "openai", "gpt-4-0613", 8_192, 8_192, False, ..., "none", "none", (), "allowed"),
+    Told("O5", "openai", "gpt-4-1106-preview", 128_000, 4_096, False, True, "none", "none", (), "allowed"),
+    Told("O5", "openai", "gpt-4-turbo-preview", 128_000, 4_096, False, True, "none", "none", (), "allowed"),
     Told("O5", "openai", "gpt-4o", 128_000, 16_384, True, True, "none", "none", (), "allowed", True),
     Told("O5", "openai", "gpt-4o-2024-08-06", 128_000, 16_384, True, True, "none", "none", (), "allowed", True),
     Told("O5", "openai", "gpt-4o-mini", 128_000, 16_384, True, True, "none", "none", (), "allowed", True),
@@ -94,15 +98,17 @@ TOLD = [
     Told("O5", "openai", "gpt-5.4", 1_050_000, 128_000, True, True, "optional", "effort", _FOUR, _OFF_ONLY),
     Told("O5", "openai", "gpt-5.4-mini", 400_000, 128_000, True, True, "optional", "effort", _FOUR, _OFF_ONLY),
     Told("O5", "openai", "gpt-5.5", ..., 128_000, True, True, "default_on", "effort", _FOUR, _OFF_ONLY),
+    Told("O5", "openai", "gpt-5.4-chat-latest", None, None, ..., True, "always", "effort", ("medium",), "rejected"),
+    Told("O5", "openai", "gpt-5.5-chat-latest", None, None, ..., True, "always", "effort", ("medium",), "rejected"),
     Told("O5", "openai", "gpt-5.5-pro", ..., ..., ..., ..., "always", "effort", ("medium", "high", "xhigh"), "rejected"),
     Told("O5", "openai", "gpt-5.6-sol", 1_050_000, 128_000, True, True, "default_on", "effort", _FOUR, _OFF_ONLY),
     Told("O5", "openai", "gpt-5.6-terra", 1_050_000, 128_000, True, True, "default_on", "effort", _FOUR, _OFF_ONLY),
     Told("O5", "openai", "gpt-5.6-luna", 1_050_000, 128_000, True, True, "default_on", "effort", _FOUR, _OFF_ONLY),
-    Told("O5", "openai", "gpt-6-sol", 1_050_000, None, None, True, "default_on", "effort", _FOUR, _OFF_ONLY),
-    Told("O5", "openai", "gpt-6-luna", 1_050_000, None, None, True, "default_on", "effort", _FOUR, _OFF_ONLY),
+    Told("O5", "openai", "gpt-6-sol", 1_050_000, 128_000, True, True, "default_on", "effort", _FOUR, _OFF_ONLY),
+    Told("O5", "openai", "gpt-6-luna", 1_050_000, 128_000, True, True, "default_on", "effort", _FOUR, _OFF_ONLY),
     Told("O5", "openai", "gpt-6.1-terra", 1_050_000, None, None, True, "default_on", "effort", _FOUR, _OFF_ONLY),
-    Told("O5 M2", "openai", "gpt-6-astra", 1_050_000, None, None, True, "always", "effort", _FOUR, "rejected"),
-    Told("O5", "openai", "gpt-6.1-sol", 1_050_000, None, None, True, "always", "effort", _FOUR, "rejected"),
+    Told("O5 M2", "openai", "gpt-6-astra", 1_050_000, 128_000, True, True, "always", "effort", _FOUR, "rejected"),
+    Told("O5", "openai", "gpt-6.1-sol", 1_050_000, 128_000, True, True, "always", "effort", _FOUR, "rejected"),
     Told("O5 models.md 3", "openai", "gpt-6.2-astra", None, None, None, None, "always", "effort", None, "rejected"),
     Told("O5", "azure", "gpt-5.1-2025-11-13", 400_000, 128_000, True, True, "optional", "effort", _THREE, _OFF_ONLY),
     # Gemini. Temperature is taken by all (G3), forcing is a mode of the wire (G4).
@@ -117,8 +123,8 @@ TOLD = [
     Told("G5", "gemini", "gemini-3.1-pro-preview", 1_048_576, 65_536, True, True, "always", "level", _THREE, "allowed", True),
     Told("G5", "gemini", "gemini-3.6-flash", 1_048_576, 65_536, True, True, "always", "level", ("minimal", *_THREE), "allowed", True),
     Told("G5", "gemini", "gemini-3.7-flash", 1_048_576, 65_536, True, True, "always", "level", _THREE, "allowed", True),
-    Told("G5 M2", "gemini", "gemini-3.8-flash", 1_000_000, None, None, True, "always", "level", _THREE, "allowed", True),
-    Told("G5", "gemini", "gemini-4-argon", 1_048_576, None, None, True, "always", "level", _THREE, "allowed", True),
+    Told("G5 M2", "gemini", "gemini-3.8-flash", 1_000_000, 65_536, True, True, "always", "level", _THREE, "allowed", True),
+    Told("G5", "gemini", "gemini-4-argon", 1_048_576, None, True, True, "always", "level", _THREE, "allowed", True),
     Told("G5", "gemini", "gemini-4-carbon", None, None, None, True, "always", "level", _THREE, "allowed", True),
     Told("G5", "gemini", "gemma-4-31b-it", 262_144, 32_768, True, True, ..., ..., (), "allowed"),
     Told("G5", "vertex", "publishers/google/models/gemini-2.5-pro", 1_048_576, 65_536, True, True, "always", "budget", (), "allowed", True),
@@ -126,6 +132,9 @@ TOLD = [
     Told("B4", "bedrock", "us.amazon.nova-micro-v1:0", 128_000, ..., False, True, "none", ..., ..., ..., True),
     Told("B4", "bedrock", "amazon.nova-lite-v1:0", 300_000, ..., True, True, "none", ..., ..., ..., True),
     Told("B3", "bedrock", "us.amazon.nova-2-lite-v1:0", 1_000_000, ..., True, True, "optional", "effort", _THREE, ..., True),
+    Told("AWS", "bedrock", "us.amazon.nova-premier-v1:0", 1_000_000, ..., True, True, ..., ..., ..., "allowed", True),
+    Told("AWS", "bedrock", "us.meta.llama3-2-90b-instruct-v1:0", 128_000, ..., True, ..., ..., ..., ..., "allowed", False),
+    Told("M3", "bedrock", "global.openai.gpt-6-sol", ..., 128_000, True, True, ..., "effort", ..., ...),
     Told("B9", "bedrock", "amazon.titan-text-express-v1", ..., ..., ..., False, ..., ..., ..., ...),
     Told("B3", "bedrock", "openai.gpt-oss-120b-1:0", 128_000, ..., False, True, ..., "effort", _THREE, ...),
     Told("B3", "bedrock", "us.deepseek.r1-v1:0", 128_000, ..., False, ..., "always", "none", (), ...),

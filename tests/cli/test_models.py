@@ -93,6 +93,54 @@ class TestModels:
         done = run("models", "show", "anthropic/claude-sonet-4-5")
         assert b"did you mean anthropic/claude-sonnet-4-5" in done.stderr
 
+    @pytest.mark.parametrize(
+        ("name", "meant"),
+        [
+            ("claude-sonet-4-5", b"did you mean anthropic/claude-sonnet-4-5"),
+            ("gpt-4o", b"did you mean openai/gpt-4o? "),
+            ("sonet", b"the alias 'sonnet'"),
+        ],
+    )
+    def test_a_name_without_a_provider_gets_the_right_one(
+        self, run: Run, name: str, meant: bytes
+    ) -> None:
+        done = run("models", "show", name)
+        assert meant in done.stderr
+        assert done.returncode != 0
+
+    def test_what_a_server_lists_is_among_the_nearest(
+        self, run: Run, env: dict[str, str], home: Path
+    ) -> None:
+        assert run("models", "openai", env=env).returncode == 0
+        [file] = (home / ".cache" / "aisopod" / "models").glob("openai-*.json")
+        kept = msgspec.json.decode(file.read_bytes())
+        kept["listing"]["models"].append({"id": "my-own-model", "provider": "openai"})
+        file.write_bytes(msgspec.json.encode(kept))
+        done = run("models", "show", "openai/my-onw-model", env=env)
+        assert b"did you mean openai/my-own-model" in done.stderr
+
+    def test_prices_of_longer_prompts_are_shown(self, run: Run) -> None:
+        shown = run("models", "show", "openai/gpt-6-sol").stdout.decode()
+        assert "USD per million; above 272,000 tokens input 4, output 15" in shown
+
+    @pytest.mark.parametrize(
+        ("arguments", "told"),
+        [
+            (("openai", "--provider", "anthropic"), b"name one of them"),
+            (("--all", "--max-price", "nan"), b"is no sum of money"),
+            (("--all", "--max-price", "-1"), b"-1"),
+        ],
+    )
+    def test_what_cannot_be_meant_is_refused(
+        self, run: Run, arguments: tuple[str, ...], told: bytes
+    ) -> None:
+        done = run("models", *arguments)
+        assert done.returncode == 2
+        assert told in done.stderr
+
+    def test_no_bogus_name_is_offered(self, run: Run) -> None:
+        assert b".ft" not in run("models", "--all").stdout
+
     def test_the_servers_word_goes_first_and_the_difference_is_told(
         self, run: Run, env: dict[str, str], home: Path
     ) -> None:

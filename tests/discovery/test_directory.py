@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +18,10 @@ from aisopod import (
     ProviderConfig,
     Secret,
 )
-from aisopod.discovery.directory import live_facts
+from aisopod.catalogue import facts_for
+from aisopod.discovery.cache import Listing, ListingCache
+from aisopod.discovery.directory import Directory, live_facts
+from aisopod.discovery.kept import Kept
 from aisopod.simulator import Simulator
 from aisopod.types import TokenUsage
 
@@ -70,6 +74,31 @@ def test_what_a_listing_does_not_mention_stays_unknown() -> None:
     assert set(facts.input_modalities or ()) == {"text", "image"}
     assert (facts.tools, facts.reasoning, facts.context_window) == (False, "none", 9)
     assert {source.as_of for source in facts.sources.values()} == {"2026-11-23"}
+
+
+def test_what_a_listing_never_names_is_not_denied_by_it() -> None:
+    """Bedrock's says nothing of documents."""
+    info = ModelInfo(
+        id="m",
+        provider="bedrock",
+        capabilities=frozenset({"vision"}),
+        lacks=frozenset({"audio", "video"}),
+    )
+    known = frozenset({"text", "image", "pdf", "video"})
+    facts = live_facts(info, "2026-11-23", known)
+    assert set(facts.input_modalities or ()) == {"text", "image", "pdf"}
+
+
+def test_a_profile_of_ones_own_is_known_by_the_model_behind_it(tmp_path: Path) -> None:
+    own = "arn:aws:bedrock:us-east-1:1:application-inference-profile/a"
+    cache = ListingCache(tmp_path)
+    info = ModelInfo(id=own, provider="bedrock", like="anthropic.claude-opus-4-8")
+    cache.write(Listing(provider="bedrock", at=1.0, models=[info]), "a")
+    directory = Directory({}, {}, Kept(lambda _: "a", cache))
+    facts = directory.facts("bedrock", own)
+    theirs = facts_for("bedrock", "anthropic.claude-opus-4-8")
+    assert facts.id == own
+    assert (facts.context_window, facts.price) == (1_000_000, theirs.price)
 
 
 async def test_a_stale_listing_serves_and_is_renewed_behind_it(simulator: Simulator) -> None:

@@ -44,6 +44,10 @@ async def test_it_goes_to_the_candidate_that_sees(world: World) -> None:
     )
     assert world.asked == ["claude"]
     assert [attempt.provider for attempt in answer.attempts] == ["anthropic"]
+    [passed_over] = answer.warnings
+    assert passed_over.rule == "unfit"
+    assert "openai/mine was not asked" in passed_over.message
+    assert "sees no images" in passed_over.message
 
 
 async def test_with_nobody_left_all_is_told(world: World) -> None:

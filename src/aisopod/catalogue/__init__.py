@@ -15,8 +15,9 @@ from aisopod.catalogue.facts import (
 )
 from aisopod.catalogue.ids import canonical
 from aisopod.catalogue.lines import ALIASES, aliases, newest
-from aisopod.catalogue.lookup import facts_for, nearest
+from aisopod.catalogue.lookup import facts_for, nearest, nearest_anywhere
 from aisopod.catalogue.prices import Price, Tier, cost_of
+from aisopod.catalogue.service import is_standard
 from aisopod.catalogue.snapshot import TABLED_PROVIDERS, offered
 
 __all__ = [
@@ -33,8 +34,10 @@ __all__ = [
     "cost_of",
     "differences",
     "facts_for",
+    "is_standard",
     "merge",
     "nearest",
+    "nearest_anywhere",
     "newest",
     "offered",
     "sourced",

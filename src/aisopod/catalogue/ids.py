@@ -10,13 +10,17 @@ from collections.abc import Iterator
 
 import msgspec
 
-__all__ = ["Key", "canonical", "is_regional", "keys"]
+__all__ = ["Key", "canonical", "is_regional", "keys", "moving_line"]
 
 # Custom, imported, provisioned and application resources hide the model that they stand for.
 _ADDRESS = re.compile(
     r"^arn:[^:]*:bedrock:[^:]*:[^:]*:(?:foundation-model|inference-profile)/(.+)$"
 )
 _HIDDEN = re.compile(r"^(arn:|(.*/)?(tunedmodels|endpoints?)/)")
+
+# Google's names without a version mean the newest of a line, and move: gemini-pro was the first of
+# all. https://ai.google.dev/gemini-api/docs/models#latest
+_MOVING = re.compile(r"^(?:.*/)?(gemini-(?:pro|flash|flash-lite))-latest$")
 
 # What is left of a name when one pattern, the first that matches, has cut something off.
 # https://docs.aws.amazon.com/bedrock/latest/userguide/inference-profiles-support.html
@@ -30,10 +34,11 @@ _SAME_MODEL: tuple[re.Pattern[str], ...] = (
     re.compile(r"^(.+)-20\d{6}$"),  # Anthropic
     re.compile(r"^(.+)[-_]20\d{2}-\d{2}-\d{2}$"),  # OpenAI
     re.compile(r"^(gem.+)-\d{3}$"),  # Google: -001
-    re.compile(r"^(.+)-latest$"),
+    re.compile(r"^(?!gemini-(?:pro|flash|flash-lite)-)(.+)-latest$"),
 )
 _RELATIVE: tuple[re.Pattern[str], ...] = (
     re.compile(r"^ft:(.+)$"),
+    re.compile(r"^(gpt-[34].*)-\d{4}$"),  # OpenAI's first dates, without a year: -0613
     # Google: -preview-09-2025, -preview-05-20, -exp-0827
     re.compile(r"^(gem.+)-(?:preview|exp|experimental)(?:-\d{2,4}(?:-\d{2,4})?)?$"),
     # Bedrock's names of vendors.
@@ -68,6 +73,12 @@ def canonical(model: str) -> str:
     """The least specific of a model's names; a name that cannot be read comes back as it is."""
     found = keys(model)
     return found[-1].id if found else ""
+
+
+def moving_line(model: str) -> str | None:
+    """The line whose newest model a name means, such as `gemini-pro`; None for all other names."""
+    match = _MOVING.match(model.strip().lower())
+    return match[1] if match else None
 
 
 def is_regional(model: str) -> bool:

@@ -4,7 +4,7 @@ import re
 from functools import lru_cache
 
 from aisopod.catalogue.ids import canonical
-from aisopod.catalogue.lookup import facts_for
+from aisopod.catalogue.offline import offline_facts
 from aisopod.catalogue.snapshot import rows_of
 
 __all__ = ["ALIASES", "aliases", "newest"]
@@ -57,7 +57,7 @@ def newest(provider: str, alias: str) -> str | None:
         if match is None or name.startswith("ft:"):
             continue
         id_ = row.id or name
-        facts = facts_for(provider, id_)
+        facts = offline_facts(provider, id_)
         if facts.lifecycle in {"deprecated", "retired"}:
             continue
         version = tuple(int(number) for number in re.findall(r"\d+", match["version"] or "1"))

@@ -1,13 +1,15 @@
 """Asking the catalogue."""
 
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
 from aisopod.catalogue.facts import Facts, ModelFacts, Source, merge, sourced
-from aisopod.catalogue.families import family_facts
-from aisopod.catalogue.ids import canonical
-from aisopod.catalogue.snapshot import rows_of, stored_facts
+from aisopod.catalogue.ids import canonical, moving_line
+from aisopod.catalogue.lines import newest
+from aisopod.catalogue.offline import offline_facts
+from aisopod.catalogue.snapshot import TABLED_PROVIDERS, offered
 
-__all__ = ["facts_for", "nearest"]
+__all__ = ["facts_for", "nearest", "nearest_anywhere"]
 
 _USER = Source("user")
 
@@ -29,7 +31,7 @@ def facts_for(
         live: what the server itself says now.
         overrides: what the user knows better.
     """
-    known = _offline(provider, model)
+    known = _known(provider, model)
     above = []
     if overrides is not None:
         above.append(sourced(provider, model, overrides, _USER))
@@ -39,18 +41,46 @@ def facts_for(
 
 
 @lru_cache(maxsize=256)
-def _offline(provider: str, model: str) -> ModelFacts:
-    layers = [*stored_facts(provider, model), *family_facts(provider, model)]
-    return merge(provider, model, layers)
+def _known(provider: str, model: str) -> ModelFacts:
+    own = offline_facts(provider, model)
+    line = moving_line(model)
+    now = newest(provider, line) if line else None
+    return merge(provider, model, [offline_facts(provider, now), own]) if now else own
 
 
-def nearest(provider: str, model: str, n: int = 3) -> list[str]:
-    """Names of the provider's models that a mistyped one may have meant, the likeliest first."""
-    # People leave out vendors and dates, so names are compared without; the plainest stands for all.
+def nearest(provider: str, model: str, n: int = 3, *, listed: Iterable[str] = ()) -> list[str]:
+    """Names of the provider's models that a mistyped one may have meant, the likeliest first.
+
+    Args:
+        provider: id of the provider.
+        model: the name.
+        n: how many at most.
+        listed: what the provider itself lists, where that is at hand.
+    """
+    return _close(model, _plain([*listed, *offered(provider)]), n)
+
+
+def nearest_anywhere(model: str, n: int = 2) -> list[str]:
+    """The same among all that the catalogue knows, as `provider/model`."""
+    # Who has a model of a platform too, most likely means its vendor.
+    vendors = sorted(TABLED_PROVIDERS, key=lambda provider: provider == "bedrock")
     plain: dict[str, str] = {}
-    for name, row in sorted(rows_of(provider).items(), key=lambda item: len(item[0])):
-        plain.setdefault(canonical(name), row.id or name)
+    for provider in vendors:
+        for name, id_ in _plain(offered(provider)).items():
+            plain.setdefault(name, f"{provider}/{id_}")
+    wanted = canonical(model)
+    return [plain[wanted]] if wanted in plain else _close(model, plain, n)
+
+
+def _plain(names: Iterable[str]) -> dict[str, str]:
+    """People leave out vendors and dates: names without, and the plainest that each stands for."""
+    plain: dict[str, str] = {}
+    for name in sorted(names, key=len):
+        plain.setdefault(canonical(name), name)
+    return plain
+
+
+def _close(model: str, plain: Mapping[str, str], n: int) -> list[str]:
     from difflib import get_close_matches
 
-    found = get_close_matches(canonical(model), plain, n=n, cutoff=0.6)
-    return [plain[name] for name in found]
+    return [plain[name] for name in get_close_matches(canonical(model), plain, n=n, cutoff=0.6)]

@@ -1,5 +1,6 @@
 """`aisopod models`: which models there are, and what is known of them."""
 
+import math
 import sys
 from collections.abc import Iterable
 from decimal import Decimal
@@ -9,7 +10,7 @@ import click
 import msgspec
 
 import aisopod
-from aisopod.catalogue import ModelFacts, nearest
+from aisopod.catalogue import ModelFacts, Price
 from aisopod.cli.failures import told
 from aisopod.cli.settings import Settings
 from aisopod.cli.text import visible
@@ -22,6 +23,13 @@ _NOTHING = (
     "no provider is set up: set a key such as ANTHROPIC_API_KEY or OPENAI_API_KEY, name a "
     "provider, as in `aisopod models ollama`, or see all that are known by `aisopod models --all`"
 )
+
+
+def _no_nan(_: click.Context, param: click.Parameter, value: float | None) -> float | None:
+    """`nan` is a number for click, and compares with nothing."""
+    if value is not None and math.isnan(value):
+        raise click.BadParameter(f"{value} is no sum of money", param=param)
+    return value
 
 
 class _Listing(click.Group):
@@ -49,7 +57,11 @@ def models() -> None:
 @click.option("--reasoning", is_flag=True, help="Those that can reason first.")
 @click.option("--min-context", type=int, metavar="TOKENS", help="Those with a window as large.")
 @click.option(
-    "--max-price", type=float, metavar="USD", help="Those whose input costs no more per million."
+    "--max-price",
+    type=click.FloatRange(min=0),
+    callback=_no_nan,
+    metavar="USD",
+    help="Those whose input costs no more per million.",
 )
 @click.option("--all", "everything", is_flag=True, help="All that are known; asks nobody.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
@@ -62,6 +74,8 @@ def list_(
 
     In a pipe each line is PROVIDER/MODEL, ready for --model. Listings are kept for a day.
     """
+    if provider and named and provider != named:
+        raise click.UsageError(f"PROVIDER is {provider}, and --provider {named}: name one of them")
     wanted = provider or named
     if everything:
         found = _known(settings.config, wanted)
@@ -130,7 +144,9 @@ def show(settings: Settings, model: str, *, as_json: bool) -> int:
             f"{_value(other.ours)}"
         ))  # fmt: skip
     if facts.context_window is None and facts.price is None:
-        near = [f"{facts.provider}/{name}" for name in nearest(facts.provider, facts.id)]
+        directory = build_directory(settings.config, kept_listings(settings.config))
+        names = directory.nearest(facts.provider, facts.id)
+        near = [f"{facts.provider}/{name}" for name in names if name != facts.id]
         hint = f"; did you mean {' or '.join(near)}?" if near else ""
         click.echo(visible(f"  it is in no list{hint}"), err=True)
     return 0 if facts.sources else 1
@@ -251,9 +267,18 @@ def _value(value: Any) -> str:  # noqa: ANN401
         return f"{value:,}"
     if isinstance(value, frozenset | tuple):
         return ", ".join(sorted(value) if isinstance(value, frozenset) else value) or "none"
-    if isinstance(value, msgspec.Struct):
-        told = msgspec.to_builtins(value)
-        skipped = {"source", "as_of", "currency", "tiers", "tier_rule"}
-        shown = ", ".join(f"{name} {rate}" for name, rate in told.items() if name not in skipped)
-        return f"{shown} USD per million" + (" (dearer when long)" if told.get("tiers") else "")
+    if isinstance(value, Price):
+        return _price(value)
     return str(value)
+
+
+def _price(price: Price) -> str:
+    """Rates per million tokens, and those of longer prompts with their limits."""
+
+    def rates(of: msgspec.Struct) -> str:
+        told = msgspec.to_builtins(of)
+        skipped = {"source", "as_of", "currency", "tiers", "tier_rule", "above"}
+        return ", ".join(f"{name} {rate}" for name, rate in told.items() if name not in skipped)
+
+    longer = "".join(f"; above {tier.above:,} tokens {rates(tier)}" for tier in price.tiers)
+    return f"{rates(price)} USD per million{longer}"

@@ -111,7 +111,7 @@ class Codec(msgspec.Struct, frozen=True, kw_only=True):
             UnsupportedFeatureError: the model or the host has no such thing.
         """
         if request.model != target.model:
-            target = msgspec.structs.replace(target, model=request.model)
+            target = msgspec.structs.replace(target, model=request.model, like=None)
         notes = Notes(target)
         prepared = prepare(request, self.limits(target), notes)
         encoded = self.write(prepared, notes)

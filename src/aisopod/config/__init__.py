@@ -1,6 +1,7 @@
 """Configuration: TOML files and the environment, typed. The only reader of os.environ."""
 
 from aisopod.codecs.rules import Rule
+from aisopod.config.circles import likes_for, likes_of
 from aisopod.config.environment import wants_colour, wants_traceback
 from aisopod.config.hosts import find_host, usable_providers
 from aisopod.config.load import (
@@ -77,6 +78,8 @@ __all__ = [
     "fingerprint",
     "has_credential",
     "has_profile",
+    "likes_for",
+    "likes_of",
     "load_config",
     "logins_folder",
     "options_for",

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 import msgspec
 
 from aisopod.codecs.rules import Rule
+from aisopod.config.circles import find_circle
 from aisopod.config.schema import Config
 from aisopod.types import Secret
 
@@ -59,11 +60,35 @@ def find_problems(values: dict[str, Any]) -> Iterator[Problem]:
                 if isinstance(inner, dict):
                     place = ("providers", name, "profiles", profile)
                     yield from _credential_problems(inner, place)
+    yield from _circles(values.get("aliases"), values.get("models"))
     network = values.get("network")
     if isinstance(network, dict) and {"client_key", "client_certificate"} & set(network) == {
         "client_key"
     }:
         yield Problem(("network", "client_key"), "it needs client_certificate beside it")
+
+
+def _circles(aliases: object, models: object) -> Iterator[Problem]:
+    if isinstance(aliases, dict):
+        chains = {
+            name: chain if isinstance(chain, list) else [chain] for name, chain in aliases.items()
+        }
+        names = {
+            name: [each for each in chain if isinstance(each, str)]
+            for name, chain in chains.items()
+        }
+        if circle := find_circle(names):
+            reason = f"{' -> '.join(circle)}: this goes in a circle"
+            yield Problem(("aliases", circle[0]), reason)
+    if isinstance(models, dict):
+        likes = {
+            name: [table["like"]]
+            for name, table in models.items()
+            if isinstance(table, dict) and isinstance(table.get("like"), str)
+        }
+        if circle := find_circle(likes):
+            reason = f"{' -> '.join(circle)}: this goes in a circle"
+            yield Problem(("models", circle[0], "like"), reason)
 
 
 def _credential_problems(table: dict[str, Any], keys: Keys) -> Iterator[Problem]:

@@ -18,6 +18,7 @@ from aisopod.config.check import (
     find_problems,
     make_secret,
 )
+from aisopod.config.circles import find_circle, likes_of
 from aisopod.config.schema import Config, ProviderConfig
 from aisopod.errors import ConfigurationError
 
@@ -76,6 +77,7 @@ def load_config(
     )
     if config.network.client_key and not config.network.client_certificate:
         raise ConfigurationError("AISOPOD_CLIENT_KEY needs AISOPOD_CLIENT_CERT beside it")
+    _refuse_circles(config)
     return msgspec.structs.replace(config, sources=tuple(files))
 
 
@@ -198,6 +200,16 @@ def read_values(file: Path) -> dict[str, Any]:
         lines = [_told(problem, text, file) for problem in problems]
         raise ConfigurationError("\n".join(lines))
     return values
+
+
+def _refuse_circles(config: Config) -> None:
+    """Names that lead back to themselves only when several files are joined."""
+    likes_of(config.models)
+    circle = find_circle(
+        {name: [to] if isinstance(to, str) else to for name, to in config.aliases.items()}
+    )
+    if circle is not None:
+        raise ConfigurationError(f"aliases: {' -> '.join(circle)}: this goes in a circle")
 
 
 def _refuse_commands(values: dict[str, Any], file: Path) -> None:

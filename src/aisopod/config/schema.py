@@ -69,6 +69,10 @@ ProfileName = Annotated[
         description="a profile's name: letters, digits, dots, dashes, underscores and @",
     ),
 ]
+ModelName = Annotated[
+    str,
+    msgspec.Meta(pattern=r"^[^/\s]+/\S", description="provider/model, such as 'openai/gpt-5.6'"),
+]
 Chain = Annotated[
     str | list[str], msgspec.Meta(description="a model or a list of models, as provider/model")
 ]
@@ -304,7 +308,7 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         price: what it costs.
     """
 
-    like: str | None = None
+    like: ModelName | None = None
     context_window: Annotated[int, msgspec.Meta(ge=1, description="a number of tokens")] | None = (
         None
     )

@@ -13,6 +13,7 @@ from aisopod.catalogue import (
     differences,
     facts_for,
     merge,
+    nearest,
     sourced,
 )
 from aisopod.discovery.cache import Listing
@@ -30,7 +31,7 @@ class Directory:
 
     Args:
         overrides: by `provider/model`, what the user knows better.
-        likes: by `provider/model`, which one it is by another name.
+        likes: by `provider/model`, which one it is by another name; none leads back to itself.
         kept: what servers listed.
     """
 
@@ -48,16 +49,32 @@ class Directory:
         """All that is known of a model, without asking anybody; never raises."""
         found = self._facts.get((provider, model))
         if found is None:
-            name = f"{provider}/{model}"
-            live = self._live(provider, model)
-            found = facts_for(provider, model, live=live, overrides=self._overrides.get(name))
-            if name in self._likes:
-                other = facts_for(*self._likes[name].split("/", 1))
-                found = merge(provider, model, [found, other])
+            found = self._followed(provider, model)
             if len(self._facts) >= MOST_KEPT:
                 self._facts.clear()
             self._facts[provider, model] = found
         return found
+
+    def _followed(self, provider: str, model: str) -> ModelFacts:
+        """What is known of a model itself, then of the one that it is like, and so on."""
+        layers: dict[str, ModelFacts] = {}
+        name: str | None = f"{provider}/{model}"
+        while name is not None and name not in layers:
+            layers[name] = self._own(name)
+            name = self._likes.get(name) or self._listed_like(name)
+        own, *others = layers.values()
+        return merge(provider, model, [own, *others]) if others else own
+
+    def _listed_like(self, name: str) -> str | None:
+        """The model that the server says it is."""
+        provider, _, model = name.partition("/")
+        info = self._listed(provider).get(model)
+        return None if info is None or info.like is None else f"{provider}/{info.like}"
+
+    def _own(self, name: str) -> ModelFacts:
+        provider, _, model = name.partition("/")
+        live = self._live(provider, model)
+        return facts_for(provider, model, live=live, overrides=self._overrides.get(name))
 
     def differences(self, provider: str, model: str) -> list[Difference]:
         """Where the server's own listing contradicts the catalogue."""
@@ -69,6 +86,10 @@ class Directory:
         price = self.facts(provider, model).price if usage is not None else None
         return cost_of(usage, price) if usage is not None and price is not None else None
 
+    def nearest(self, provider: str, model: str) -> list[str]:
+        """The provider's models that a mistyped name may have meant, listed ones too; asks nobody."""
+        return nearest(provider, model, listed=self._listed(provider))
+
     def take(self, listing: Listing) -> None:
         """A newer listing."""
         self._listings[listing.provider] = {info.id: info for info in listing.models}
@@ -77,6 +98,14 @@ class Directory:
 
     def _live(self, provider: str, model: str) -> ModelFacts | None:
         """What the server said of a model when it was last asked."""
+        info = self._listed(provider).get(model)
+        if info is None:
+            return None
+        known = facts_for(provider, info.like or model).input_modalities
+        return live_facts(info, self._days[provider], known or frozenset())
+
+    def _listed(self, provider: str) -> Mapping[str, ModelInfo]:
+        """What the server listed when it was last asked."""
         listing = self._listings.get(provider)
         if listing is None:
             listing = self._listings[provider] = {}
@@ -87,22 +116,25 @@ class Directory:
             for each in found.values():
                 self.take(each)
                 listing = self._listings[provider]
-        info = listing.get(model)
-        return None if info is None else live_facts(info, self._days[provider])
+        return listing
 
 
-def live_facts(info: ModelInfo, as_of: str) -> ModelFacts:
-    """What a server lists of a model, as facts; what it does not mention stays unknown.
+def live_facts(info: ModelInfo, as_of: str, known: frozenset[str] = frozenset()) -> ModelFacts:
+    """What a server lists of a model, as facts; what it does not mention stays as it was known.
 
     Args:
         info: the entry.
         as_of: the day of the listing, ISO 8601.
+        known: what the model reads by the catalogue: Bedrock's listing, for one, names no documents.
     """
     can, lacks = info.capabilities or frozenset(), info.lacks
     modalities = None
     if "vision" in can | lacks:
         words = {"vision": "image", "documents": "pdf", "audio": "audio", "video": "video"}
-        modalities = frozenset({"text"} | {words[name] for name in can if name in words})
+        unsaid = {word for name, word in words.items() if name not in can | lacks}
+        modalities = frozenset(
+            {"text"} | {words[name] for name in can if name in words} | (known & unsaid)
+        )
     told = Facts(
         display_name=info.display_name,
         context_window=info.context_window,

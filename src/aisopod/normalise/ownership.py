@@ -47,7 +47,7 @@ class _Owner:
         self._notes = notes
         self._provider = notes.target.provider
         self._as_text = notes.target.normalise.foreign_thinking == "text"
-        self._lineage = limits.lineage(notes.target.model)
+        self._lineage = limits.lineage(notes.target.known_as)
         self._families: dict[str, bool] = {}
 
     def kept(self, placed: Placed) -> Placed:

@@ -39,7 +39,8 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         provider: id of the provider; parts and fields that it made are sent back to it.
-        model: the model asked for.
+        model: the model asked for, by the name that the wire gets.
+        like: the model that it is, where that name does not tell, such as a deployment's.
         on_unsupported: what to do with a parameter that the model does not take.
         quirks: the dialect's own description of the host, or None.
         normalise: how the conversation is changed where it must be.
@@ -47,6 +48,12 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
 
     provider: str
     model: str
+    like: str | None = None
     on_unsupported: OnUnsupported = "error"
     quirks: Any = None
     normalise: NormaliseConfig = NormaliseConfig()
+
+    @property
+    def known_as(self) -> str:
+        """The name by which the rules of families know the model."""
+        return self.like or self.model

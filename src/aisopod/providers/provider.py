@@ -67,6 +67,7 @@ class Provider:
         normalise: how conversations are changed for a wire that does not take them as they are.
         rules: what answers of this provider mean, before the dialect's own rules.
         attachments: what is done with files that the wire does not take as they are.
+        likes: names of models that tell nothing, and which models they are.
 
     Raises:
         ConfigurationError: a rule holds what is no regular expression.
@@ -86,6 +87,7 @@ class Provider:
         normalise: NormaliseConfig | None = None,
         rules: Sequence[Rule] = (),
         attachments: Attachments | None = None,
+        likes: Mapping[str, str] | None = None,
     ) -> None:
         self.id = host.id
         self.host = host
@@ -98,6 +100,7 @@ class Provider:
         self._normalise = normalise or NormaliseConfig()
         self._rules = check_patterns(rules)
         self._attachments = attachments or Attachments()
+        self._likes = likes or {}
         self._headers: dict[str, str] = {
             "user-agent": "aisopod",
             "content-type": "application/json",
@@ -387,6 +390,7 @@ class Provider:
         return Target(
             provider=self.id,
             model=model,
+            like=self._likes.get(model),
             on_unsupported=self._on_unsupported,
             normalise=self._normalise,
             quirks=self.host.quirks,

@@ -90,6 +90,7 @@ def engine_at(
         on_unsupported=config.on_unsupported,
         normalise=config.normalise,
         rules=[*settings.rules, *config.rules],
+        likes=configuration.likes_for(host.id, config),
         attachments=Attachments(
             config.fetch,
             ca_bundle=config.network.ca_bundle,

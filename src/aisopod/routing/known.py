@@ -9,7 +9,7 @@ import msgspec
 
 from aisopod import config as configuration
 from aisopod.catalogue import ALIASES, TABLED_PROVIDERS, Facts, ModelFacts, Price, newest, offered
-from aisopod.config import Config, ModelConfig, PriceConfig
+from aisopod.config import Config, ModelConfig, PriceConfig, likes_of
 from aisopod.discovery.cache import ListingCache
 from aisopod.discovery.directory import Directory
 from aisopod.discovery.kept import Found, Kept
@@ -65,6 +65,7 @@ class ModelList:
 
 def build_directory(config: Config, kept: Kept) -> Directory:
     """What is known by this configuration, and by these listings."""
+    likes_of(config.models)  # refuses what leads nowhere
     return Directory(
         {name: _facts(model) for name, model in config.models.items()},
         {name: model.like for name, model in config.models.items() if model.like},

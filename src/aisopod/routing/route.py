@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 import msgspec
 
 from aisopod.attachments.fitting import Kept
-from aisopod.catalogue import nearest
+from aisopod.catalogue import is_standard
+from aisopod.discovery.directory import Directory
 from aisopod.errors import (
     AisopodError,
     ModelNotFoundError,
@@ -40,6 +41,7 @@ from aisopod.types import (
     Explanation,
     ProfileState,
     RateLimit,
+    ResponseWarning,
     Timeouts,
     TokenUsage,
 )
@@ -75,6 +77,8 @@ class Route:
 
     Attributes:
         attempts: what was tried, in order.
+        metadata: what the answer tells beside itself, so far.
+        passed_over: of which candidates nobody was asked, and why.
     """
 
     def __init__(
@@ -85,6 +89,8 @@ class Route:
         wishes: Wishes,
     ) -> None:
         self.attempts: list[Attempt] = []
+        self.metadata: Mapping[str, Any] = {}
+        self.passed_over: list[ResponseWarning] = []
         self._pool, self._state, self._recorder, _, self._hooks, self._directory, self._ledger = (
             routing
         )
@@ -113,6 +119,8 @@ class Route:
         for place, error in (await self._unfit(ask=True)).items():
             self._errors.append(error)
             self._turns.exclude_candidate(place)
+            why = f"{self._chain[place]} was not asked: {error.message}"
+            self.passed_over.append(ResponseWarning(rule="unfit", message=why))
         if len(self._chain) == len(self._errors) == 1:
             raise self._errors[0]
         if self._ledger is not None:
@@ -290,7 +298,7 @@ class Route:
     def _failed(self, option: Option, error: AisopodError) -> None:
         """Note the failure and see who is left; raises when it is no use to go on."""
         if isinstance(error, ModelNotFoundError):
-            _suggest(error, option)
+            _suggest(error, option, self._directory)
         attempt = self._close("failed", error, self._reported(error))
         action = self._mark_failed(option, error)
         self._errors.append(error)
@@ -369,7 +377,7 @@ class Route:
         """The last attempt has ended."""
         attempt = self.attempts[-1]
         cost = None
-        if usage is not None:
+        if usage is not None and is_standard(self.metadata, self._request.extra):
             cost = self._directory.cost(attempt.provider, attempt.model, usage)
         seconds = self._state.now() - self._sent
         attempt = msgspec.structs.replace(
@@ -411,8 +419,9 @@ def _limits_in(held: Sequence[ChatCompletionChunk]) -> Mapping[str, RateLimit] |
     return None
 
 
-def _suggest(error: ModelNotFoundError, option: Option) -> None:
-    names = [name for name in nearest(option.provider, option.model) if name != option.model]
+def _suggest(error: ModelNotFoundError, option: Option, directory: Directory) -> None:
+    near = directory.nearest(option.provider, option.model)
+    names = [name for name in near if name != option.model]
     if names and "did you mean" not in error.message:
         close = " or ".join(f"{option.provider}/{name}" for name in names)
         error.message = f"{error.message}; did you mean {close}?"

@@ -27,6 +27,7 @@ class Stream:
     ) -> None:
         self._fold = Fold()
         self._route = route
+        route.metadata = self._fold.metadata
         self._response_type = response_type
         self._chunks = self._folding()
 
@@ -50,7 +51,8 @@ class Stream:
         folded = self._fold.result(response_type=self._response_type)
         attempts = list(self._route.attempts)
         cost = attempts[-1].cost if attempts else None
-        return msgspec.structs.replace(folded, attempts=attempts, cost=cost)
+        warnings = [*self._route.passed_over, *folded.warnings]
+        return msgspec.structs.replace(folded, attempts=attempts, cost=cost, warnings=warnings)
 
     async def collect(self) -> ChatCompletion:
         """Read to the end and give the whole answer.

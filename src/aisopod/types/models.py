@@ -20,6 +20,7 @@ class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
             `structured_output`, `completion`, `embedding`, …; None where the provider tells none.
         lacks: what the provider says that it cannot do, in the same words.
         lifecycle: `active`, `deprecated` or `retired`.
+        like: id of the provider's model that it is, where its own id does not tell.
         created: when it was made or published, ISO 8601.
         raw: the provider's own entry.
     """
@@ -32,6 +33,7 @@ class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
     capabilities: frozenset[str] | None = None
     lacks: frozenset[str] = frozenset()
     lifecycle: str | None = None
+    like: str | None = None
     created: str | None = None
     raw: dict[str, Any] = {}
 

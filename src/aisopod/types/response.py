@@ -256,6 +256,11 @@ class Fold:
         return self._usage.unfinished()
 
     @property
+    def metadata(self) -> dict[str, Any]:
+        """What the provider tells beside the answer; filled as it comes."""
+        return self._metadata
+
+    @property
     def finish_reason(self) -> FinishReason | None:
         """Why the answer ended; None while it has not."""
         return self._finish

@@ -115,6 +115,45 @@ def test_thinking_between_calls_asks_for_its_beta() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "model",
+    [
+        "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/abcdefghijkl",
+        "arn:aws:bedrock:us-east-1:123456789012:provisioned-model/abcdefghijkl",
+        "zai.glm-5",
+        "minimax.minimax-m2.5",
+        "moonshotai.kimi-k2.5",
+        "mistral.magistral-small-2509",
+    ],
+)
+def test_what_nobody_knows_of_a_model_does_not_block(model: str) -> None:
+    """No document tells the form in which these are told how much to think."""
+    body, encoded = encode(model=model, reasoning=Reasoning(effort="high"))
+    assert "additionalModelRequestFields" not in body
+    assert [(warning.rule, warning.field) for warning in encoded.warnings] == [
+        ("effort", "reasoning")
+    ]
+
+
+@pytest.mark.parametrize(
+    "model",
+    ["mistral.mistral-large-3-675b-instruct", "mistral.magistral-small-2509",
+     "mistral.ministral-3-3b-instruct", "us.mistral.pixtral-large-2502-v1:0"],
+)  # fmt: skip
+def test_mistrals_newer_models_take_images(model: str) -> None:
+    picture = ImagePart(data=b"\x89PNG\r\n\x1a\n", media_type="image/png")
+    body, _ = encode(model=model, messages=[Message(role="user", content=[picture])])
+    assert "image" in body["messages"][0]["content"][0]
+
+
+@pytest.mark.parametrize(
+    "model", ["global.openai.gpt-5.6-sol", "openai.gpt-6-luna", "xai.grok-4.3"]
+)
+def test_thinking_is_turned_off_by_a_word(model: str) -> None:
+    body, _ = encode(model=model, reasoning=Reasoning(effort="none"))
+    assert body["additionalModelRequestFields"] == {"reasoning": {"effort": "none"}}
+
+
 NOT_TAKEN: list[tuple[dict[str, Any], str]] = [
     ({"seed": 1}, "seed"),
     ({"model": OPUS, "temperature": 0.5}, "temperature"),

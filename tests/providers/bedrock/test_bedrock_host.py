@@ -131,6 +131,8 @@ def test_both_listings_are_joined() -> None:
     assert joined["us.v.unknown"].capabilities is None
     assert joined["us.v.unknown"].lacks == frozenset()
     assert joined["us.v.old"].lifecycle == "deprecated"
+    assert joined["arn:profile/app"].like == "v.profile"
+    assert joined["us.v.profile"].like is None
 
 
 def test_anthropic_s_dialect_has_anthropic_s_models() -> None:

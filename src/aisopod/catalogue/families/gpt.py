@@ -23,6 +23,10 @@ _PLAIN = Facts(
     efforts=(),
     sampling="allowed",
 )
+_TURBO = replace(_PLAIN, tools=True, structured_output="json")
+_TURBO_PREVIEW = replace(
+    _TURBO, input_modalities=frozenset({"text"}), max_output_tokens=4_096, cache="none"
+)
 _CHAT = replace(
     _PLAIN, tools=True, parallel_tools=True, structured_output="native", forced_tool_choice=True
 )
@@ -52,7 +56,10 @@ _NEWER = Facts(reasoning_control="effort", reasoning="always", sampling="rejecte
 RULES: tuple[Rule, ...] = (
     Rule("gpt-3.5", replace(_PLAIN, tools=True, structured_output="json", cache="none"), _MODELS),
     Rule("gpt-4", replace(_PLAIN, cache="none"), _MODELS),
-    Rule("gpt-4-turbo", replace(_PLAIN, tools=True, structured_output="json"), _MODELS),
+    Rule("gpt-4-turbo", _TURBO, _MODELS),
+    Rule("gpt-4-turbo-preview", _TURBO_PREVIEW, _MODELS),
+    Rule("gpt-4-0125-preview", _TURBO_PREVIEW, _MODELS),
+    Rule("gpt-4-1106-preview", _TURBO_PREVIEW, _MODELS),
     Rule("gpt-4o", _CURRENT, _MODELS),
     Rule("gpt-4o-search-preview", replace(_PLAIN, sampling="rejected"), _MODELS),
     Rule("gpt-4o-mini-search-preview", replace(_PLAIN, sampling="rejected"), _MODELS),
@@ -77,8 +84,10 @@ RULES: tuple[Rule, ...] = (
     Rule("gpt-5.3", replace(_OPTIONAL, efforts=_LOW_XHIGH), _PROFILES),
     Rule("gpt-5.3-chat", _MEDIUM_ONLY, _PROFILES),
     Rule("gpt-5.4", replace(_OPTIONAL, efforts=_LOW_XHIGH), _PROFILES),
+    Rule("gpt-5.4-chat", _MEDIUM_ONLY, _PROFILES),
     Rule("gpt-5.4-pro", _PRO, _PROFILES),
     Rule("gpt-5.5", _DEFAULT_ON, _PROFILES),
+    Rule("gpt-5.5-chat", _MEDIUM_ONLY, _PROFILES),
     Rule("gpt-5.5-pro", _PRO, _PROFILES),
     Rule("gpt-5.6", _DEFAULT_ON, _PROFILES),
     Rule("gpt-6-sol", _DEFAULT_ON, _PROFILES),

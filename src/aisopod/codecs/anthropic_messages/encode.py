@@ -35,7 +35,7 @@ def write(prepared: Prepared, notes: Notes) -> Encoded:
         UnsupportedFeatureError: the model does not take what is asked.
     """
     request = prepared.request
-    family = family_of(request.model)
+    family = family_of(notes.target.known_as)
     system, turns = encode_messages(prepared.turns, notes)
     body: Body = {"model": request.model, "messages": turns}
     if system:

@@ -29,7 +29,7 @@ _MOST_IMAGE_BYTES = 10 * 1024 * 1024 * 3 // 4
 
 def limits(target: Target) -> Limits:
     """What the wire takes, for one model."""
-    return _of(target.model)
+    return _of(target.known_as)
 
 
 @lru_cache(maxsize=256)

@@ -43,7 +43,7 @@ def write(prepared: Prepared, notes: Notes) -> Encoded:
         UnsupportedFeatureError: the model does not take what is asked.
     """
     request = prepared.request
-    family = family_of(request.model)
+    family = family_of(notes.target.known_as)
     marks = sum(isinstance(tool, Tool) and tool.cache is not None for tool in request.tools)
     system, turns = encode_messages(prepared.turns, family, notes, tool_marks=marks)
     body: Body = {"messages": turns}
@@ -123,6 +123,12 @@ def _reasoning(config: Body, prepared: Prepared, family: Family, notes: Notes) -
         if wish.effort != "none":
             notes.unsupported("reasoning", wish, "the model does not think", "Leave it out")
         return {}
+    if family.reasoning == "unknown":
+        # Each vendor has a field of its own, and whom an ARN stands for it does not tell.
+        notes.warn("effort", "it was left out: no form is known in which this model is told how "
+                   "much to think; say in the configuration's `like` which one it is, or give "
+                   "its own field in `extra`", field="reasoning")  # fmt: skip
+        return {}
     if wish.budget_tokens is not None:
         notes.unsupported(
             "reasoning.budget_tokens", wish.budget_tokens, "the model takes no budget", "Use effort"
@@ -134,6 +140,8 @@ def _by_effort(wish: Reasoning, family: Family, notes: Notes) -> Body:
     if wish.effort is None and family.reasoning != "nova":
         return {}  # they think without being told to
     if wish.effort == "none":
+        if family.off:
+            return {"reasoning": {"effort": "none"}}
         if family.reasoning != "nova":
             notes.unsupported("reasoning.effort", "none", "the model always thinks", "Use low")
         return {}

@@ -13,7 +13,7 @@ from aisopod.codecs.anthropic_messages import families as anthropic
 
 __all__ = ["Family", "bare_name", "family_of", "without_geography"]
 
-Reasoning = Literal["anthropic", "openai", "nova", "qwen", "level", "always"]
+Reasoning = Literal["anthropic", "openai", "nova", "qwen", "level", "always", "unknown"]
 
 
 class Family(msgspec.Struct, frozen=True, kw_only=True):
@@ -21,8 +21,9 @@ class Family(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         claude: the rules of Anthropic's own models, for those.
-        reasoning: the form in which it is told how much to think; None where it does not, and
-            `always` where nobody can tell it.
+        reasoning: the form in which it is told how much to think; None where it does not,
+            `always` where nobody can tell it, `unknown` where no document tells the form.
+        off: whether the form has a word for not thinking at all, `none`.
         system: whether it takes a system prompt.
         tools: whether it takes tools at all.
         forced_tool: whether a tool may be forced.
@@ -39,6 +40,7 @@ class Family(msgspec.Struct, frozen=True, kw_only=True):
 
     claude: anthropic.Family | None = None
     reasoning: Reasoning | None = None
+    off: bool = False
     system: bool = True
     tools: bool = True
     forced_tool: bool = True
@@ -56,6 +58,9 @@ _TEXT = Family(images=False, documents=True)
 _UNFORCED = msgspec.structs.replace(_TEXT, forced_tool=False, structured=False)
 _PLAIN = Family(tools=False, structured=False, images=False, documents=False, system=False)
 _NOVA = Family(cache=True, structured=False)
+_MISTRAL = Family(reasoning="unknown", tool_id=re.compile(r"[a-zA-Z0-9]{9}"), tool_id_length=9)
+_MISTRAL_TEXT = msgspec.structs.replace(_MISTRAL, images=False, reasoning=None)
+_UNKNOWN = Family(reasoning="unknown", cache=True)
 
 # The longest beginning wins; a family that is not here may do anything: the service will say.
 _FAMILIES: dict[str, Family] = {
@@ -74,14 +79,23 @@ _FAMILIES: dict[str, Family] = {
     "meta.llama2": _PLAIN,
     "meta.llama3-8b": msgspec.structs.replace(_PLAIN, system=True),
     "meta.llama3-70b": msgspec.structs.replace(_PLAIN, system=True),
-    "mistral": Family(images=False, tool_id=re.compile(r"[a-zA-Z0-9]{9}"), tool_id_length=9),
-    "mistral.pixtral": Family(tool_id=re.compile(r"[a-zA-Z0-9]{9}"), tool_id_length=9),
+    "mistral": _MISTRAL,
+    "mistral.devstral": _MISTRAL_TEXT,
+    "mistral.mistral-large-24": _MISTRAL_TEXT,
+    "mistral.mistral-small-24": _MISTRAL_TEXT,
+    "mistral.mixtral": _MISTRAL_TEXT,
+    "mistral.voxtral": _MISTRAL_TEXT,
     "mistral.mistral-7b": _PLAIN,
     "openai.gpt-oss": Family(reasoning="openai", images=False, documents=False),
+    # The same as on OpenAI's own wire: https://platform.openai.com/docs/guides/reasoning
     "openai.gpt": Family(reasoning="level"),
+    "openai.gpt-5.": Family(reasoning="level", off=True),
+    "openai.gpt-6-luna": Family(reasoning="level", off=True),
+    "openai.gpt-6-sol": Family(reasoning="level", off=True),
+    "openai.gpt-6.1-terra": Family(reasoning="level", off=True),
     "qwen": Family(reasoning="qwen"),
     "writer": Family(images=False, structured=False, result_status=False),
-    "xai": Family(reasoning="level"),
+    "xai": Family(reasoning="level", off=True),
 }
 _GEOGRAPHY = re.compile(r"^(us-gov|us|eu|apac|jp|au|ca|in|global)\.")
 
@@ -108,4 +122,4 @@ def family_of(model: str) -> Family:
         claude = anthropic.family_of(name)
         return Family(claude=claude, reasoning="anthropic", cache=True, stored=False)
     prefixes = [prefix for prefix in _FAMILIES if name.startswith(prefix)]
-    return _FAMILIES[max(prefixes, key=len)] if prefixes else Family(cache=True)
+    return _FAMILIES[max(prefixes, key=len)] if prefixes else _UNKNOWN

@@ -30,7 +30,7 @@ def _reads(address: str, media_type: str | None) -> bool:  # noqa: ARG001 - what
 
 def limits(target: Target) -> Limits:
     """What the wire takes, for one model."""
-    return _of(target.model)
+    return _of(target.known_as)
 
 
 @lru_cache(maxsize=256)

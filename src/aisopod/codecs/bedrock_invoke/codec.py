@@ -70,7 +70,7 @@ def limits(target: Target) -> Limits:
     Source: https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-anthropic-claude-messages-request-response.html,
     `source`: base64 alone.
     """
-    return _limits(target.model)
+    return _limits(target.known_as)
 
 
 @lru_cache(maxsize=256)

@@ -44,7 +44,7 @@ def write(prepared: Prepared, notes: Notes) -> Encoded:
         UnsupportedFeatureError: the model or the host does not take what is asked.
     """
     request = prepared.request
-    family = family_of(request.model)
+    family = family_of(notes.target.known_as)
     quirks = notes.target.quirks or Quirks()
     system, contents = encode_messages(prepared.turns, family, notes)
     body: Body = {"contents": contents}

@@ -68,6 +68,9 @@ _FAMILIES: dict[str, Family] = {
     "gemini-3.8-flash": _NO_MINIMAL,
     "gemini-4-argon": _NO_MINIMAL,
     "gemini-4-carbon": _NO_MINIMAL,
+    # The newest of their lines, whichever that is: every Gemini 3 knows these levels.
+    "gemini-flash-latest": _NO_MINIMAL,
+    "gemini-pro-latest": _NO_MINIMAL,
     "gemma": _GEMMA,
     "learnlm": _OLD,
     "gemini-robotics": _FLASH,

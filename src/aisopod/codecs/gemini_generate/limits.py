@@ -26,7 +26,7 @@ def _reads_image(address: str, media_type: str | None) -> bool:
 
 def limits(target: Target) -> Limits:
     """What the wire takes, for one model."""
-    return _of(target.model)
+    return _of(target.known_as)
 
 
 @lru_cache(maxsize=256)

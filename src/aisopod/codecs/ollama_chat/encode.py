@@ -200,7 +200,7 @@ def _thinking(body: Body, request: ChatCompletionRequest, notes: Notes) -> None:
         )
     if wish.effort == "none":
         body["think"] = False
-    elif _LEVELS.search(request.model):
+    elif _LEVELS.search(notes.target.known_as):
         body["think"] = _LEVEL[wish.effort or "medium"]
     else:
         body["think"] = True

@@ -46,7 +46,7 @@ def write(prepared: Prepared, notes: Notes) -> Encoded:
     """
     request = prepared.request
     quirks = notes.target.quirks if isinstance(notes.target.quirks, Quirks) else _PLAIN
-    family = find_family(request.model) if quirks.openai_models else None
+    family = find_family(notes.target.known_as) if quirks.openai_models else None
     asked = _Asked(request, quirks, family, notes)
     _check_extra(request.extra)
     body: dict[str, Any] = {

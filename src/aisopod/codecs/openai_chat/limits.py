@@ -31,7 +31,7 @@ _NAMES = Words(re.compile(r"[a-zA-Z0-9_-]{1,64}"), 64)
 
 def limits(target: Target) -> Limits:
     """What the host takes, for one model."""
-    return _of(target.quirks if isinstance(target.quirks, Quirks) else _PLAIN, target.model)
+    return _of(target.quirks if isinstance(target.quirks, Quirks) else _PLAIN, target.known_as)
 
 
 @lru_cache(maxsize=256)

@@ -42,7 +42,7 @@ def encode_messages(
         InvalidRequestError: a message is wrong in itself.
         UnsupportedFeatureError: it holds what this wire cannot carry.
     """
-    writer = _Writer(prepared.request.model, quirks, family, notes)
+    writer = _Writer(notes.target.known_as, quirks, family, notes)
     return [writer.message(placed) for placed in prepared.turns]
 
 

@@ -156,8 +156,21 @@ def _with_facts(profile: ModelInfo, by_arn: dict[str, ModelInfo]) -> ModelInfo:
         profile,
         capabilities=model.capabilities,
         lacks=model.lacks,
+        like=_behind(profile, model),
         lifecycle=profile.lifecycle if model.lifecycle == "active" else model.lifecycle,
     )
+
+
+def _behind(profile: ModelInfo, model: ModelInfo) -> str | None:
+    """What a profile with an id of somebody's own calls; where it goes is part of the price.
+
+    A profile that may go anywhere has a model without a region among its own:
+    https://docs.aws.amazon.com/bedrock/latest/userguide/global-cross-region-inference.html
+    """
+    if profile.raw.get("type") != "APPLICATION":
+        return None
+    anywhere = any(arn.startswith("arn:aws:bedrock:::") for arn in _arns(profile))
+    return f"global.{model.id}" if anywhere else model.id
 
 
 def _arns(profile: ModelInfo) -> list[str]:
