@@ -443,15 +443,16 @@ def test_a_cleared_folder_is_no_obstacle(tmp_path: Path) -> None:
     asyncio.run(ledger.close())
 
 
-def test_a_row_that_is_no_text_is_left_out(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+@pytest.mark.parametrize("journaled", [True, False], ids=["journal", "no journal"])
+def test_half_a_character_is_kept_as_its_escape(tmp_path: Path, *, journaled: bool) -> None:
+    if not journaled:
+        (tmp_path / "ledger").write_text("a file where the folder should be")
     ledger = open_ledger("sqlite", tmp_path)
-    key = ledger.begin("openai", "m", tags={"half": "\ud800"})
-    ledger.end(entry(id=key, tags={"half": "\ud800"}))
-    ledger.end(entry(id=ledger.begin("openai", "m")))
-    assert sums(ledger)[0].requests == 1
-    assert "cannot be put into the ledger" in caplog.text
+    key = ledger.begin("openai", "m\ud800", tags={"half": "a\ud800"})
+    ledger.end(entry(id=key, model="m\ud800", tags={"half": "a\ud800"}))
+    [group] = sums(ledger, "model", "tag:half")
+    assert group.keys == {"model": "m\\ud800", "tag:half": "a\\ud800"}
+    assert group.outcomes == {"ok": 1}
     asyncio.run(ledger.close())
 
 

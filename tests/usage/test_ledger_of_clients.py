@@ -92,6 +92,31 @@ async def test_every_request_is_a_row(world: World) -> None:
     assert "s1" not in sessions
 
 
+@pytest.mark.parametrize(
+    ("tags", "words"),
+    [
+        ({"user": 42}, r"tags\['user'\].*found 42.*Write \"42\""),
+        ({"user": None}, r"tags\['user'\]: .*Leave it out"),
+        ({"user": True}, "found True"),
+        ({7: "seven"}, "tags: a tag's name is a text .found 7"),
+        (["a"], r"tags: .*found \['a'\].*Give a dict"),
+    ],
+)
+async def test_tags_that_no_row_can_have_are_refused_before_anything_is_sent(
+    world: World, tags: Any, words: str
+) -> None:
+    with pytest.raises(InvalidRequestError, match=words):
+        await world.client().complete(OPENAI, "hi", tags=tags)
+    assert world.simulator.requests == []
+
+
+async def test_a_tag_may_be_any_text(world: World) -> None:
+    client = world.client()
+    for text in ("", "a\x00b", "\ud800", "日本\n"):
+        await client.complete(OPENAI, "hi", tags={"job": text})
+    assert sum(group.requests for group in await client.usage(["tag:job"])) == 4
+
+
 async def test_it_can_be_asked_of_a_time(world: World) -> None:
     client = world.client()
     await client.complete(OPENAI, "hi")
