@@ -18,6 +18,7 @@ from aisopod import (
 )
 from aisopod.codecs.anthropic_messages.codec import codec as anthropic
 from aisopod.codecs.codec import Codec
+from aisopod.codecs.gemini_generate.codec import codec as gemini
 from aisopod.codecs.openai_chat.codec import codec as openai
 from aisopod.errors import AisopodError
 from aisopod.normalise.target import Target
@@ -252,6 +253,19 @@ def test_contradictions_are_told_and_nothing_is_clamped(usage: dict[str, Any], w
     assert words in warning.message
     assert answer.usage is not None
     assert (answer.usage.input_tokens, answer.usage.output_tokens) == (told["prompt_tokens"], 5)
+
+
+def test_events_of_vertex_that_count_nothing_make_no_zeros() -> None:
+    """Its events before the last have a usageMetadata, with `trafficType` only."""
+    pieces = [
+        {"candidates": [{"content": {"parts": [{"text": text}]}}],
+         "usageMetadata": {"trafficType": "ON_DEMAND"}}
+        for text in ("one ", "two ", "three")
+    ]  # fmt: skip
+    decoder = gemini.stream_decoder(Target(provider="p", model="m"))
+    chunks = [decoder.feed(msgspec.json.encode(piece)) for piece in pieces]
+    cut = fold([chunk for chunk in chunks if chunk is not None])
+    assert (cut.text, cut.usage) == ("one two three", None)
 
 
 def test_calls_that_anthropic_leaves_out_of_its_counts_are_told() -> None:

@@ -94,9 +94,12 @@ def cost_of(usage: TokenUsage, price: Price) -> Decimal | None:
         price: the model's.
 
     Returns:
-        The cost; None where a price that is needed is not known, and where the counts contradict
-        each other (more from the cache than there was input): no number is better than a wrong one.
+        The cost; None where a price that is needed is not known, where one of the two counts was
+        not told, and where the counts contradict each other (more from the cache than there was
+        input): no number is better than a wrong one.
     """
+    if usage.quality != "exact" and not (usage.input_tokens and usage.output_tokens):
+        return None
     cached = usage.cache_read_tokens + usage.cache_write_tokens
     counts = (
         ("input", usage.input_tokens - cached - usage.input_audio_tokens),

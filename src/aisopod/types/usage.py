@@ -29,8 +29,8 @@ class TokenUsage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         input_audio_tokens: part of the input that was sound.
         output_audio_tokens: part of the output that was sound.
         quality: `exact`, the provider's final counts; `partial`, what it had reported when the
-            answer broke off or was left, or counts of which it left one out; `estimated`, counted
-            here. A sum has the worst of its parts.
+            answer broke off or was left, or counts of which it left one out (that one is 0);
+            `estimated`, counted here. A sum has the worst of its parts.
     """
 
     input_tokens: int = 0

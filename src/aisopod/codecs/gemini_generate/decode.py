@@ -291,18 +291,28 @@ def _image(blob: Blob, signature: str | None, provider: str, frame: bytes) -> Im
     )
 
 
-def _usage(told: Usage, input_audio: int, output_audio: int) -> TokenUsage:
+def _usage(told: Usage, input_audio: int, output_audio: int) -> TokenUsage | None:
     """Thoughts are part of the output, and what the service's tools read part of the input.
 
-    https://ai.google.dev/api/generate-content#UsageMetadata
+    https://ai.google.dev/api/generate-content#UsageMetadata. Vertex's events before the last tell
+    their `trafficType` there and no count. An answer without text is told without a count of it:
+    then the total says that nothing is missing, as JSON of Protocol Buffers leaves out zeros.
     """
+    prompt, answer = told.promptTokenCount, told.candidatesTokenCount
+    thoughts, total = told.thoughtsTokenCount, told.totalTokenCount
+    if prompt is None and answer is None and not thoughts:
+        return None
+    inputs = (prompt or 0) + told.toolUsePromptTokenCount
+    outputs = (answer or 0) + thoughts
+    is_whole = prompt is not None and (answer is not None or total == inputs + outputs)
     return TokenUsage(
-        input_tokens=told.promptTokenCount + told.toolUsePromptTokenCount,
-        output_tokens=told.candidatesTokenCount + told.thoughtsTokenCount,
+        input_tokens=inputs,
+        output_tokens=outputs,
         cache_read_tokens=told.cachedContentTokenCount,
-        reasoning_tokens=told.thoughtsTokenCount,
+        reasoning_tokens=thoughts,
         input_audio_tokens=input_audio,
         output_audio_tokens=output_audio,
+        quality="exact" if is_whole else "partial",
     )
 
 
