@@ -72,6 +72,23 @@ def test_what_a_listing_does_not_mention_stays_unknown() -> None:
     assert {source.as_of for source in facts.sources.values()} == {"2026-11-23"}
 
 
+@pytest.mark.parametrize("window", [0, -1])
+def test_a_window_of_nothing_is_not_known(window: int) -> None:
+    info = ModelInfo(id="m", provider="p", context_window=window, max_output_tokens=window)
+    assert live_facts(info, "2026-11-23").sources == {}
+
+
+async def test_a_price_that_cannot_be_reckoned_with_costs_no_answer(
+    simulator: Simulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    endless = ModelConfig(price=PriceConfig(input=float("inf"), output=1))
+    async with client(simulator, models={"openai/gpt-4o": endless}) as asking:
+        directory = asking._routing().directory
+        assert directory.cost("openai", "gpt-4o", TokenUsage(output_tokens=1)) is None
+        assert (await asking.complete("openai/gpt-4o", "hi")).text
+    assert "cannot be worked out" in caplog.text
+
+
 async def test_a_stale_listing_serves_and_is_renewed_behind_it(simulator: Simulator) -> None:
     async with client(simulator, catalogue=CatalogueConfig(ttl=0.05)) as asking:
         first = await asking.models("openai")

@@ -458,10 +458,10 @@ def test_half_a_character_is_kept_as_its_escape(tmp_path: Path, *, journaled: bo
 
 def test_a_count_beyond_sqlite_does_not_stop_the_others(tmp_path: Path) -> None:
     ledger = open_ledger("sqlite", tmp_path)
-    for tokens in (2**63, 2**64 - 1, 5):
+    for tokens in (2**63, 2**64 - 1, -(2**70), 5):
         key = ledger.begin("openai", "m")
         ledger.end(entry(id=key, usage=TokenUsage(input_tokens=tokens)))
-    assert sums(ledger)[0].requests == 3
+    assert sums(ledger)[0].requests == 4
     asyncio.run(ledger.close())
 
 

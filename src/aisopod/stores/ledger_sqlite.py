@@ -137,7 +137,7 @@ def _row(entry: LedgerEntry) -> tuple[Value, ...]:
     usage = entry.usage
     counts: list[int | None] = [None] * len(_COUNTS)
     if usage is not None:
-        counts = [min(getattr(usage, name), _MOST) for name in _COUNTS]
+        counts = [max(-_MOST, min(getattr(usage, name), _MOST)) for name in _COUNTS]
     return (
         *(entry.id, entry.at, entry.provider, entry.model, entry.profile, entry.session),
         msgspec.json.encode(entry.tags).decode(),
