@@ -140,6 +140,7 @@ def of_gemini(events: list[Told]) -> Counts | None:
         "reasoning": told.get("thoughtsTokenCount", 0),
         "heard": sound("promptTokensDetails", "toolUsePromptTokensDetails"),
         "spoken": sound("candidatesTokensDetails"),
+        "heard before": sound("cacheTokensDetails"),
         "total": told.get("totalTokenCount", inputs + outputs),
         "whole": "promptTokenCount" in told
         and ("candidatesTokenCount" in told or told.get("totalTokenCount") == inputs + outputs),
@@ -225,6 +226,7 @@ def _counts(usage: TokenUsage) -> Counts:
         "reasoning": usage.reasoning_tokens,
         "heard": usage.input_audio_tokens,
         "spoken": usage.output_audio_tokens,
+        "heard before": usage.cache_read_audio_tokens,
         "total": usage.total_tokens,
     }
 

@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 
 from aisopod.stores import Group, Ledger, LedgerEntry, open_ledger
 from aisopod.stores.journal import Journal, encoded
+from aisopod.stores.ledger_sqlite import SqliteLedger
 from aisopod.types import TokenUsage
 from support.redis_server import RedisServer
 
@@ -462,6 +463,30 @@ def test_a_count_beyond_sqlite_does_not_stop_the_others(tmp_path: Path) -> None:
         key = ledger.begin("openai", "m")
         ledger.end(entry(id=key, usage=TokenUsage(input_tokens=tokens)))
     assert sums(ledger)[0].requests == 4
+    asyncio.run(ledger.close())
+
+
+def test_a_file_of_an_older_version_keeps_its_rows(tmp_path: Path) -> None:
+    path = tmp_path / "state-usage.sqlite"
+    old = sqlite3.connect(path, isolation_level=None)
+    for statement in SqliteLedger.migrations[:2]:
+        old.execute(statement)
+    old.execute("PRAGMA user_version = 2")
+    columns = [str(row[1]) for row in old.execute("PRAGMA table_info(ledger)")]
+    told = dict.fromkeys(columns, 7) | {
+        "id": "old", "at": NOW, "provider": "openai", "model": "m", "profile": "", "session": "",
+        "tags": "{}", "quality": "exact", "cost": "0.5", "currency": "USD", "outcome": "ok",
+    }  # fmt: skip
+    old.execute(f"INSERT INTO ledger VALUES ({', '.join('?' * len(columns))})", [*told.values()])
+    old.close()
+    ledger = open_ledger("sqlite", tmp_path)
+    used = TokenUsage(input_tokens=1, output_tokens=1, cache_read_audio_tokens=1)
+    ledger.end(entry(id=ledger.begin("openai", "m"), usage=used))
+    [group] = sums(ledger)
+    assert group.requests == 2
+    assert group.usage is not None
+    assert (group.usage.input_tokens, group.usage.cache_read_audio_tokens) == (8, 1)
+    assert group.costs == {"USD": Decimal("0.5")}
     asyncio.run(ledger.close())
 
 

@@ -52,6 +52,7 @@ TOLD = {
         cache_write_1h_tokens=0,
         input_audio_tokens=5,
         output_audio_tokens=4,
+        cache_read_audio_tokens=3,
     ),
     "ollama": TokenUsage(input_tokens=1000, output_tokens=40),
 }

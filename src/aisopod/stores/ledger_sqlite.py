@@ -58,6 +58,7 @@ class SqliteLedger(SqliteFile):
             outcome TEXT NOT NULL
         ) WITHOUT ROWID""",
         "CREATE INDEX ledger_at ON ledger (at)",
+        "ALTER TABLE ledger ADD COLUMN cache_read_audio_tokens INTEGER DEFAULT 0",
     )
 
     def __init__(self, path: Path, keep_seconds: float) -> None:

@@ -5,7 +5,7 @@ until a part of another kind, or one with a signature. No event says that the st
 """
 
 import base64
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -85,6 +85,17 @@ _MORE_CANDIDATES = ResponseWarning(
 )
 
 
+class _Sound(NamedTuple):
+    """Tokens of sound: in the input, in the output, and what a cache served of the input's."""
+
+    input: int
+    output: int
+    cached: int
+
+
+_SILENT = _Sound(0, 0, 0)
+
+
 class GenerateDecoder:
     """Reads one streamed response.
 
@@ -101,7 +112,7 @@ class GenerateDecoder:
         self._provider = target.provider
         self._id = ""
         self._model = ""
-        self._audio = (0, 0)
+        self._audio = _SILENT
         self._calls = Calls(target.provider)
         self._started = False
         self._finished = False
@@ -131,7 +142,7 @@ class GenerateDecoder:
                         delta=MessageDelta(thinking=text)
                         if parts[0].thought
                         else MessageDelta(content=text),
-                        usage=None if usage is None else _usage(usage, *self._audio),
+                        usage=None if usage is None else _usage(usage, self._audio),
                     )
         return self._read(frame)
 
@@ -182,7 +193,7 @@ class GenerateDecoder:
             delta=delta,
             finish_reason=finish,
             raw_finish_reason=candidate.finishReason if candidate else None,
-            usage=None if usage is None else _usage(usage, *self._audio),
+            usage=None if usage is None else _usage(usage, self._audio),
             logprobs=[raw["logprobsResult"]] if "logprobsResult" in raw else None,
             metadata=_metadata(whole, raw),
             warnings=warnings or None,
@@ -291,7 +302,7 @@ def _image(blob: Blob, signature: str | None, provider: str, frame: bytes) -> Im
     )
 
 
-def _usage(told: Usage, input_audio: int, output_audio: int) -> TokenUsage | None:
+def _usage(told: Usage, sound: _Sound) -> TokenUsage | None:
     """Thoughts are part of the output, and what the service's tools read part of the input.
 
     https://ai.google.dev/api/generate-content#UsageMetadata. Vertex's events before the last tell
@@ -310,16 +321,20 @@ def _usage(told: Usage, input_audio: int, output_audio: int) -> TokenUsage | Non
         output_tokens=outputs,
         cache_read_tokens=told.cachedContentTokenCount,
         reasoning_tokens=thoughts,
-        input_audio_tokens=input_audio,
-        output_audio_tokens=output_audio,
+        input_audio_tokens=sound.input,
+        output_audio_tokens=sound.output,
+        cache_read_audio_tokens=sound.cached,
         quality="exact" if is_whole else "partial",
     )
 
 
-def _audio(told: DetailedUsage) -> tuple[int, int]:
-    """Tokens of sound, in the input and in the output."""
+def _audio(told: DetailedUsage) -> _Sound:
     heard = [*(told.promptTokensDetails or ()), *(told.toolUsePromptTokensDetails or ())]
-    return _sound(heard), _sound(told.candidatesTokensDetails or [])
+    return _Sound(
+        _sound(heard),
+        _sound(told.candidatesTokensDetails or []),
+        _sound(told.cacheTokensDetails or []),
+    )
 
 
 def _sound(details: list[Modality]) -> int:

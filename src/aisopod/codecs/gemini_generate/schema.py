@@ -86,6 +86,7 @@ class DetailedUsage(Usage):
     promptTokensDetails: list[Modality] | None = None  # noqa: N815
     toolUsePromptTokensDetails: list[Modality] | None = None  # noqa: N815
     candidatesTokensDetails: list[Modality] | None = None  # noqa: N815
+    cacheTokensDetails: list[Modality] | None = None  # noqa: N815
 
 
 class Response(msgspec.Struct, gc=False):
