@@ -79,6 +79,7 @@ def entries(draw: st.DrawFn) -> LedgerEntry:
         currency=None if cost is None else draw(st.sampled_from(["USD", "EUR"])),
         attempts=draw(st.integers(0, 9)),
         outcome=draw(st.sampled_from(["ok", "cancelled", "RateLimitError", "unknown"])),
+        extra=draw(st.booleans()),
     )
 
 
@@ -88,6 +89,7 @@ DIMENSIONS = [
     "model",
     "profile",
     "session",
+    "tag",
     "tag:team",
     'tag:a "b"',
     "tag:ü.[0]",
@@ -97,7 +99,9 @@ DIMENSIONS = [
 def plain_fold(rows: Sequence[LedgerEntry], by: Sequence[str]) -> dict[tuple[str, ...], Any]:
     """The sums once more, without anything of the ledger's own."""
 
-    def key(row: LedgerEntry, name: str) -> str:
+    def key(row: LedgerEntry, name: str, tag: str) -> str:
+        if name == "tag":
+            return tag
         if name == "day":
             return datetime.fromtimestamp(int(row.at), UTC).strftime("%Y-%m-%d")
         if name.startswith("tag:"):
@@ -106,7 +110,9 @@ def plain_fold(rows: Sequence[LedgerEntry], by: Sequence[str]) -> dict[tuple[str
 
     found: dict[tuple[str, ...], list[LedgerEntry]] = {}
     for row in rows:
-        found.setdefault(tuple(key(row, name) for name in by), []).append(row)
+        tags = [f"{name}={value}" for name, value in row.tags.items()] if "tag" in by else []
+        for tag in tags or [""]:
+            found.setdefault(tuple(key(row, name, tag) for name in by), []).append(row)
     return {keys: _folded(group) for keys, group in found.items()}
 
 
@@ -117,9 +123,10 @@ def _folded(rows: Sequence[LedgerEntry]) -> dict[str, Any]:
     for row in rows:
         if row.cost is not None:
             costs[row.currency or ""] = costs.get(row.currency or "", Decimal(0)) + row.cost
+    requests = [row for row in rows if not row.extra]
     return {
-        "requests": len(rows),
-        "outcomes": dict(Counter(row.outcome for row in rows)),
+        "requests": len(requests),
+        "outcomes": dict(Counter(row.outcome for row in requests)),
         "tokens": [sum(getattr(usage, name) for usage in usages) for name in COUNTS],
         "quality": max((usage.quality for usage in usages), key=qualities.index, default=None),
         "uncounted": len(rows) - len(usages),

@@ -145,7 +145,7 @@ class Ledger:
 
         Args:
             by: what they are made by: `day` (of UTC), `provider`, `model`, `profile`, `session`,
-                `tag:NAME`; all requests are one sum when empty.
+                `tag:NAME`, `tag` (each of them); all requests are one sum when empty.
             since: of the requests that began at this time or later, in seconds since the epoch.
             until: and before this time.
 
