@@ -12,10 +12,11 @@ from aisopod.types import (
     Part,
     TextPart,
     ThinkingPart,
+    TokenUsage,
     Tool,
 )
 
-__all__ = ["count_bytes", "estimate_tokens"]
+__all__ = ["count_bytes", "estimate_tokens", "estimate_usage"]
 
 # English has some four letters to a token. In other scripts a letter has more bytes and more
 # tokens at once, which is why bytes are counted: https://github.com/openai/tiktoken.
@@ -50,6 +51,21 @@ def estimate_tokens(
         sum(count(text) for text in _texts(request))
         + TOKENS_PER_MESSAGE * len(request.messages)
         + TOKENS_PER_FILE * files
+    )
+
+
+def estimate_usage(request: ChatCompletionRequest, answer: Message) -> TokenUsage | None:
+    """What an answer used of which nobody will tell more; None where nothing of it came.
+
+    Args:
+        request: what was asked.
+        answer: as much as came.
+    """
+    said = sum(count_bytes(text) for text in _texts_of(answer))
+    if not said:
+        return None
+    return TokenUsage(
+        input_tokens=estimate_tokens(request), output_tokens=said, quality="estimated"
     )
 
 
