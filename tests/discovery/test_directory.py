@@ -1,6 +1,7 @@
 """What a client knows of models: the user's word, the server's, the catalogue's, in that order."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from decimal import Decimal
 from typing import Any
@@ -17,9 +18,11 @@ from aisopod import (
     ProviderConfig,
     Secret,
 )
+from aisopod.client import core
 from aisopod.discovery.directory import live_facts
 from aisopod.simulator import Simulator
 from aisopod.types import TokenUsage
+from support.raw_server import Exchange, serving
 
 
 @pytest.fixture
@@ -111,6 +114,47 @@ async def test_a_stale_listing_serves_and_is_renewed_behind_it(simulator: Simula
                 break
             await asyncio.sleep(0.02)
         assert len(simulator.requests) == asked + 2
+
+
+async def test_a_program_that_is_soon_over_renews_a_listing_too(simulator: Simulator) -> None:
+    settings = CatalogueConfig(ttl=0.05)
+    async with client(simulator, catalogue=settings) as asking:
+        first = await asking.models("openai")
+    await asyncio.sleep(0.1)
+    async with client(simulator, catalogue=settings) as asking:
+        assert (await asking.models("openai")).listed_at == first.listed_at
+    async with client(simulator, catalogue=settings) as asking:
+        assert asking.known_models("openai").listed_at["openai"] > first.listed_at["openai"]
+
+
+async def test_closing_waits_for_no_server_that_says_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(core, "RENEWAL_SECONDS", 0.2)
+    asked = 0
+
+    async def silent_the_second_time(exchange: Exchange) -> None:
+        nonlocal asked
+        asked += 1
+        if asked > 1:
+            await exchange.wait_for_peer_to_leave()
+        await exchange.headers("application/json")
+        await exchange.chunk(b'{"data": [{"id": "m"}]}')
+        await exchange.end()
+
+    async with serving(silent_the_second_time) as server:
+        settings = ProviderConfig(base_url=server.url, api_key=Secret("sk-0123456789"))
+        config = Config(
+            providers={"openai": settings}, state="memory", catalogue=CatalogueConfig(ttl=0.05)
+        )
+        asking = AsyncClient(config)
+        await asking.models("openai")
+        await asyncio.sleep(0.1)
+        assert (await asking.models("openai")).stale == {"openai"}
+        began = time.monotonic()
+        await asking.close()
+        assert time.monotonic() - began < 2
+    assert asked == 2
 
 
 async def test_a_provider_that_fails_has_what_the_catalogue_knows(simulator: Simulator) -> None:

@@ -60,7 +60,8 @@ class Models(Core):
         Args:
             provider: id of the provider.
             refresh: ask the providers now.
-            renew: whether what is stale is renewed behind the answer.
+            renew: whether what is stale is renewed behind the answer; closing the client waits a
+                short time for that.
         """
         names = [provider] if provider is not None else self.usable_providers()
         ask = self._listings.refresh if refresh else self._listings.find
