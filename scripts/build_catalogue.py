@@ -141,6 +141,7 @@ RATES = {
     "cache_write_1h_mtok": "cache_write_1h",
     "input_audio_mtok": "input_audio",
     "output_audio_mtok": "output_audio",
+    "cache_audio_read_mtok": "cache_read_audio",
 }
 
 Row = dict[str, Any]

@@ -4,6 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from genai_prices import Usage, calc_price
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -116,6 +117,25 @@ def test_sound_has_prices_of_its_own() -> None:
     used = usage(3_000_000, 3_000_000, input_audio_tokens=1_000_000, output_audio_tokens=1_000_000)
     assert cost_of(used, price) == 2 * USD(1) + USD(10) + 2 * USD(2) + USD(20)
     assert cost_of(used, Price(input=USD(1), output=USD(2))) is None
+
+
+def test_sound_that_a_cache_served_is_paid_once() -> None:
+    """https://ai.google.dev/gemini-api/docs/pricing has a price of its own for it."""
+    price = facts_for("gemini", "gemini-2.5-flash").price
+    assert price is not None
+    heard = {"input_audio_tokens": 900, "cache_read_tokens": 800}
+    used = usage(2_000, 5, **heard, cache_read_audio_tokens=800)
+    theirs = Usage(
+        input_tokens=2_000, output_tokens=5, input_audio_tokens=900, cache_read_tokens=800,
+        cache_audio_read_tokens=800,
+    )  # fmt: skip
+    assert cost_of(used, price) == USD("0.0005225")
+    calculated = calc_price(theirs, "gemini-2.5-flash", provider_id="google")
+    assert cost_of(used, price) == calculated.total_price
+    # Without a price of its own it is other cached input; more of it than sound cannot be.
+    plain = Price(input=USD(1), output=USD(2), cache_read=USD("0.1"), input_audio=USD(10))
+    assert cost_of(usage(900, 5, **heard, cache_read_audio_tokens=800), plain) == USD("0.00109")
+    assert cost_of(usage(2_000, 5, **heard, cache_read_audio_tokens=801), plain) is None
 
 
 def test_a_price_multiplied_is_multiplied_everywhere() -> None:

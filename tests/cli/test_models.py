@@ -9,7 +9,10 @@ from typing import Any
 import msgspec
 import pytest
 
+from aisopod.cli.usage import _show, _write_csv
 from aisopod.simulator import SimulatedKey, Simulator
+from aisopod.stores import Group
+from aisopod.types import TokenUsage
 
 Run = Callable[..., Any]
 
@@ -195,12 +198,36 @@ class TestUsage:
         assert lines(run("usage", "--since", "1h", "--json", env=env))
         assert lines(run("usage", "--until", "1h", "--json", env=env)) == []
         assert b"nothing is in the ledger" in run("usage", "--until", "2020-01-01", env=env).stderr
-        done = run("usage", "--since", "yesterday", env=env)
-        assert done.returncode == 2
-        assert b"is no time" in done.stderr
+        for value, words in (
+            ("yesterday", b"is no time"),
+            ("99999999d", b"is before all time"),
+            ("99999999999999w", b"is before all time"),
+        ):
+            done = run("usage", "--since", value, env=env)
+            assert done.returncode == 2
+            assert words in done.stderr
+
+    def test_what_told_no_tokens_is_said(self, capsys: pytest.CaptureFixture[str]) -> None:
+        used = TokenUsage(input_tokens=5, output_tokens=1)
+        keys = {"model": "m"}
+        groups = [Group(keys=keys, requests=3, outcomes={"ok": 3}, usage=used, uncounted=2)] * 2
+        _show(groups, ["model"])
+        one, _, total = capsys.readouterr().out.splitlines()
+        assert "2 without a count" in one
+        assert "4 without a count" in total
+        _write_csv(groups, ["model"])
+        rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+        assert [row["uncounted"] for row in rows] == ["2", "2"]
+
+    def test_by_every_tag(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """A request with two tags is in both sums: there is no total to be had of them."""
+        groups = [Group(keys={"tag": tag}, requests=1) for tag in ("job=a", "user=x")]
+        _show(groups, ["tag"])
+        assert "total" not in capsys.readouterr().out
 
     def test_mistakes(self, run: Run, env: dict[str, str]) -> None:
         done = run("usage", "--by", "week", env=env)
         assert done.returncode == 2
         assert b"allowed are day, provider" in done.stderr
+        assert run("usage", "--by", "tag", env=env).returncode == 0
         assert run("usage", "--json", "--csv", env=env).returncode == 2

@@ -1,6 +1,7 @@
 """What a client knows of models: the user's word, the server's, the catalogue's, in that order."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from decimal import Decimal
 from pathlib import Path
@@ -19,11 +20,13 @@ from aisopod import (
     Secret,
 )
 from aisopod.catalogue import facts_for
+from aisopod.client import core
 from aisopod.discovery.cache import Listing, ListingCache
 from aisopod.discovery.directory import Directory, live_facts
 from aisopod.discovery.kept import Kept
 from aisopod.simulator import Simulator
 from aisopod.types import TokenUsage
+from support.raw_server import Exchange, serving
 
 
 @pytest.fixture
@@ -101,6 +104,23 @@ def test_a_profile_of_ones_own_is_known_by_the_model_behind_it(tmp_path: Path) -
     assert (facts.context_window, facts.price) == (1_000_000, theirs.price)
 
 
+@pytest.mark.parametrize("window", [0, -1])
+def test_a_window_of_nothing_is_not_known(window: int) -> None:
+    info = ModelInfo(id="m", provider="p", context_window=window, max_output_tokens=window)
+    assert live_facts(info, "2026-11-23").sources == {}
+
+
+async def test_a_price_that_cannot_be_reckoned_with_costs_no_answer(
+    simulator: Simulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    endless = ModelConfig(price=PriceConfig(input=float("inf"), output=1))
+    async with client(simulator, models={"openai/gpt-4o": endless}) as asking:
+        directory = asking._routing().directory
+        assert directory.cost("openai", "gpt-4o", TokenUsage(output_tokens=1)) is None
+        assert (await asking.complete("openai/gpt-4o", "hi")).text
+    assert "cannot be worked out" in caplog.text
+
+
 async def test_a_stale_listing_serves_and_is_renewed_behind_it(simulator: Simulator) -> None:
     async with client(simulator, catalogue=CatalogueConfig(ttl=0.05)) as asking:
         first = await asking.models("openai")
@@ -123,6 +143,47 @@ async def test_a_stale_listing_serves_and_is_renewed_behind_it(simulator: Simula
                 break
             await asyncio.sleep(0.02)
         assert len(simulator.requests) == asked + 2
+
+
+async def test_a_program_that_is_soon_over_renews_a_listing_too(simulator: Simulator) -> None:
+    settings = CatalogueConfig(ttl=0.05)
+    async with client(simulator, catalogue=settings) as asking:
+        first = await asking.models("openai")
+    await asyncio.sleep(0.1)
+    async with client(simulator, catalogue=settings) as asking:
+        assert (await asking.models("openai")).listed_at == first.listed_at
+    async with client(simulator, catalogue=settings) as asking:
+        assert asking.known_models("openai").listed_at["openai"] > first.listed_at["openai"]
+
+
+async def test_closing_waits_for_no_server_that_says_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(core, "RENEWAL_SECONDS", 0.2)
+    asked = 0
+
+    async def silent_the_second_time(exchange: Exchange) -> None:
+        nonlocal asked
+        asked += 1
+        if asked > 1:
+            await exchange.wait_for_peer_to_leave()
+        await exchange.headers("application/json")
+        await exchange.chunk(b'{"data": [{"id": "m"}]}')
+        await exchange.end()
+
+    async with serving(silent_the_second_time) as server:
+        settings = ProviderConfig(base_url=server.url, api_key=Secret("sk-0123456789"))
+        config = Config(
+            providers={"openai": settings}, state="memory", catalogue=CatalogueConfig(ttl=0.05)
+        )
+        asking = AsyncClient(config)
+        await asking.models("openai")
+        await asyncio.sleep(0.1)
+        assert (await asking.models("openai")).stale == {"openai"}
+        began = time.monotonic()
+        await asking.close()
+        assert time.monotonic() - began < 2
+    assert asked == 2
 
 
 async def test_a_provider_that_fails_has_what_the_catalogue_knows(simulator: Simulator) -> None:

@@ -11,9 +11,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from aisopod import AsyncClient, Config, ProviderConfig, Secret
 from aisopod.discovery.cache import Listing, ListingCache
 from aisopod.discovery.listings import Discovery
 from aisopod.errors import AisopodError, AuthenticationError, TotalTimeoutError
+from aisopod.simulator import Reply, Simulator
 from aisopod.types import ModelInfo
 
 LISTER = """
@@ -134,6 +136,68 @@ def cut(file: Path) -> None:
 def newer(file: Path) -> None:
     kept = msgspec.json.decode(file.read_bytes())
     file.write_bytes(msgspec.json.encode(kept | {"format": 99}))
+
+
+def with_bytes_that_are_no_text(file: Path) -> None:
+    file.write_bytes(file.read_bytes().replace(b"a1", b"a\xff"))
+
+
+def of_a_time(at: float) -> Callable[[Path], None]:
+    def spoil(file: Path) -> None:
+        kept = msgspec.json.decode(file.read_bytes())
+        kept["listing"]["at"] = at
+        file.write_bytes(msgspec.json.encode(kept))
+
+    return spoil
+
+
+def of_somebody_else(file: Path) -> None:
+    file.write_bytes(file.read_bytes().replace(b'"provider":"a"', b'"provider":"b"'))
+
+
+def deep(file: Path) -> None:
+    file.write_bytes(b"[" * 100_000)
+
+
+def a_folder(file: Path) -> None:
+    file.unlink()
+    file.mkdir()
+
+
+DAMAGES = [cut, with_bytes_that_are_no_text, of_a_time(1e300), of_a_time(-1e18), of_somebody_else, deep]  # fmt: skip
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+async def test_a_damaged_file_is_set_aside(
+    providers: Providers, damage: Callable[[Path], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    await providers.discovery().find(["a"])
+    [file] = providers.folder.glob("*.json")
+    damage(file)
+    data = file.read_bytes()
+    assert providers.discovery().known(["a"]).listings == {}
+    assert "damaged" in caplog.text
+    assert [each.read_bytes() for each in providers.folder.glob("*.damaged")] == [data]
+    assert not file.exists()
+
+
+@pytest.mark.parametrize("spoil", [*DAMAGES, newer, a_folder])
+async def test_no_kept_listing_costs_an_answer(
+    spoil: Callable[[Path], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it cost was looked up when all of it was there, and lost it."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    async with Simulator([Reply(content="all of it")]) as simulator:
+        settings = ProviderConfig(base_url=simulator.url_for("openai"), api_key=Secret("sk-0123"))
+        config = Config(providers={"openai": settings}, state="memory")
+        async with AsyncClient(config) as client:
+            await client.models("openai")
+        [file] = (tmp_path / "aisopod" / "models").glob("*.json")
+        spoil(file)
+        async with AsyncClient(config) as client:
+            assert (await client.stream("openai/gpt-4o", "hi").collect()).text == "all of it"
+            assert (await client.models("openai")).problems == {}
+            assert client.model("openai/gpt-4o").context_window == 128_000
 
 
 @pytest.mark.parametrize("spoil", [cut, newer])

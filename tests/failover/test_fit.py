@@ -3,6 +3,8 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from aisopod import (
     AllAttemptsFailedError,
@@ -11,13 +13,16 @@ from aisopod import (
     ChatCompletionRequest,
     ContextLengthError,
     ImagePart,
+    JsonSchema,
     Message,
     ModelConfig,
     ModelNotFoundError,
     TextPart,
     Tool,
+    ToolCall,
     UnsupportedFeatureError,
 )
+from aisopod.normalise.estimate import estimate_tokens, most_tokens
 from failover.conftest import CLAUDE, OPENAI, World
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(64)
@@ -93,6 +98,83 @@ async def test_too_long_a_prompt_is_told_at_once(world: World) -> None:
     # A guess that is not far beyond the window is no proof.
     assert (await asking.complete("openai/mine", "word " * 1000)).text == "fine"
     assert (await asking.complete("openai/mine", "hi")).text == "fine"
+
+
+HEAVY: dict[str, dict[str, Any]] = {
+    "arguments": {"messages": [
+        Message(role="user", content="hi"),
+        Message(role="assistant", content="", tool_calls=[
+            ToolCall(id="c", name="t", arguments='{"a": "' + "word " * 5_000 + '"}'),
+        ]),
+        Message(role="tool", tool_call_id="c", content="done"),
+    ], "tools": [Tool(name="t")]},
+    "result": {"messages": [
+        Message(role="user", content="hi"),
+        Message(role="assistant", content="", tool_calls=[ToolCall(id="c", name="t", arguments="{}")]),
+        Message(role="tool", tool_call_id="c", content=[TextPart(text="word " * 5_000)]),
+    ], "tools": [Tool(name="t")]},
+    "description": {"tools": [Tool(name="t", description="word " * 5_000)]},
+    "parameters": {"tools": [Tool(name="t", parameters={
+        "type": "object", "properties": {"a": {"type": "string", "description": "word " * 5_000}},
+    })]},
+    "schema": {"response_format": JsonSchema(schema={
+        "type": "object", "properties": {"a": {"type": "string", "enum": ["word"] * 5_000}},
+    })},
+    "pictures": {"messages": [Message(role="user", content=[ImagePart(data=PNG)] * 200)]},
+    # Some three bytes a letter, and a letter may be a token or more.
+    "Chinese": {"messages": [Message(role="user", content="天空为什么是蓝的" * 300)]},
+    "emoji": {"messages": [Message(role="user", content="🦜" * 1_590)]},
+    "Chinese in parts": {"messages": [
+        Message(role="user", content=[TextPart(text="天空为什么是蓝的" * 300)]),
+    ]},
+    "many messages": {"messages": [Message(role="user", content="?")] * 1_500},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("heavy", HEAVY.values(), ids=HEAVY)
+async def test_whatever_a_prompt_is_long_by_it_is_seen(world: World, heavy: dict[str, Any]) -> None:
+    asking = client(world, mine=ModelConfig(context_window=1000))
+    with pytest.raises(ContextLengthError):
+        await asking.complete("openai/mine", **{"prompt": "hi"} | heavy)
+    assert world.asked == []
+
+
+async def test_pictures_are_guessed_at_their_smallest_where_nobody_counts(world: World) -> None:
+    """They may take 1,600 tokens or 85 each: only a window that is too small for these is proof."""
+    pictures = Message(role="user", content=[ImagePart(data=PNG)] * 200)
+    asking = client(world, mine=ModelConfig(context_window=100_000))
+    assert (await asking.complete("openai/mine", messages=[pictures])).text == "fine"
+    window = {"anthropic/claude-x": ModelConfig(context_window=10_000)}
+    counting = world.client("a", config={"models": window})
+    await counting.complete("anthropic/claude-x", messages=[pictures])
+    assert sum("count_tokens" in request.path for request in world.simulator.requests) == 1
+
+
+WORDS = st.text(max_size=30)
+REQUESTS = st.builds(
+    ChatCompletionRequest,
+    model=st.just("m"),
+    messages=st.lists(
+        st.builds(
+            Message,
+            role=st.sampled_from(["user", "assistant"]),
+            content=WORDS | st.lists(st.builds(TextPart, text=WORDS), max_size=3),
+            tool_calls=st.lists(
+                st.builds(ToolCall, id=st.just("c"), name=st.just("t"), arguments=WORDS), max_size=2
+            ),
+        ),
+        max_size=4,
+    ),
+    tools=st.lists(st.builds(Tool, name=st.just("t"), description=WORDS), max_size=2),
+)
+
+
+@given(REQUESTS)
+def test_no_prompt_is_longer_than_what_is_looked_at_first(request: ChatCompletionRequest) -> None:
+    def as_bytes(text: str) -> int:
+        return len(text.encode("utf-8", "surrogatepass"))
+
+    assert estimate_tokens(request) <= estimate_tokens(request, as_bytes) <= most_tokens(request)
 
 
 async def test_where_the_provider_counts_the_count_decides(world: World) -> None:

@@ -129,6 +129,7 @@ def usage(told: dict[str, Any] | None) -> TokenUsage | None:
         output_tokens=told.get("outputTokens", 0),
         cache_read_tokens=read,
         cache_write_tokens=write,
+        quality="exact" if "outputTokens" in told else "partial",
     )
     if "totalTokens" in told:
         assert made.total_tokens == told["totalTokens"]

@@ -81,8 +81,11 @@ def test_read_as_the_client_reads(recording: Recording) -> None:
 def usage(told: dict[str, Any]) -> TokenUsage | None:
     if "prompt_eval_count" not in told and "eval_count" not in told:
         return None
+    both = "prompt_eval_count" in told and "eval_count" in told
     return TokenUsage(
-        input_tokens=told.get("prompt_eval_count") or 0, output_tokens=told.get("eval_count") or 0
+        input_tokens=told.get("prompt_eval_count") or 0,
+        output_tokens=told.get("eval_count") or 0,
+        quality="exact" if both else "partial",
     )
 
 

@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 
 from aisopod.stores import Group, Ledger, LedgerEntry, open_ledger
 from aisopod.stores.journal import Journal, encoded
+from aisopod.stores.ledger_sqlite import SqliteLedger
 from aisopod.types import TokenUsage
 from support.redis_server import RedisServer
 
@@ -78,6 +79,7 @@ def entries(draw: st.DrawFn) -> LedgerEntry:
         currency=None if cost is None else draw(st.sampled_from(["USD", "EUR"])),
         attempts=draw(st.integers(0, 9)),
         outcome=draw(st.sampled_from(["ok", "cancelled", "RateLimitError", "unknown"])),
+        extra=draw(st.booleans()),
     )
 
 
@@ -87,6 +89,7 @@ DIMENSIONS = [
     "model",
     "profile",
     "session",
+    "tag",
     "tag:team",
     'tag:a "b"',
     "tag:ü.[0]",
@@ -96,7 +99,9 @@ DIMENSIONS = [
 def plain_fold(rows: Sequence[LedgerEntry], by: Sequence[str]) -> dict[tuple[str, ...], Any]:
     """The sums once more, without anything of the ledger's own."""
 
-    def key(row: LedgerEntry, name: str) -> str:
+    def key(row: LedgerEntry, name: str, tag: str) -> str:
+        if name == "tag":
+            return tag
         if name == "day":
             return datetime.fromtimestamp(int(row.at), UTC).strftime("%Y-%m-%d")
         if name.startswith("tag:"):
@@ -105,7 +110,9 @@ def plain_fold(rows: Sequence[LedgerEntry], by: Sequence[str]) -> dict[tuple[str
 
     found: dict[tuple[str, ...], list[LedgerEntry]] = {}
     for row in rows:
-        found.setdefault(tuple(key(row, name) for name in by), []).append(row)
+        tags = [f"{name}={value}" for name, value in row.tags.items()] if "tag" in by else []
+        for tag in tags or [""]:
+            found.setdefault(tuple(key(row, name, tag) for name in by), []).append(row)
     return {keys: _folded(group) for keys, group in found.items()}
 
 
@@ -116,9 +123,10 @@ def _folded(rows: Sequence[LedgerEntry]) -> dict[str, Any]:
     for row in rows:
         if row.cost is not None:
             costs[row.currency or ""] = costs.get(row.currency or "", Decimal(0)) + row.cost
+    requests = [row for row in rows if not row.extra]
     return {
-        "requests": len(rows),
-        "outcomes": dict(Counter(row.outcome for row in rows)),
+        "requests": len(requests),
+        "outcomes": dict(Counter(row.outcome for row in requests)),
         "tokens": [sum(getattr(usage, name) for usage in usages) for name in COUNTS],
         "quality": max((usage.quality for usage in usages), key=qualities.index, default=None),
         "uncounted": len(rows) - len(usages),
@@ -443,24 +451,49 @@ def test_a_cleared_folder_is_no_obstacle(tmp_path: Path) -> None:
     asyncio.run(ledger.close())
 
 
-def test_a_row_that_is_no_text_is_left_out(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+@pytest.mark.parametrize("journaled", [True, False], ids=["journal", "no journal"])
+def test_half_a_character_is_kept_as_its_escape(tmp_path: Path, *, journaled: bool) -> None:
+    if not journaled:
+        (tmp_path / "ledger").write_text("a file where the folder should be")
     ledger = open_ledger("sqlite", tmp_path)
-    key = ledger.begin("openai", "m", tags={"half": "\ud800"})
-    ledger.end(entry(id=key, tags={"half": "\ud800"}))
-    ledger.end(entry(id=ledger.begin("openai", "m")))
-    assert sums(ledger)[0].requests == 1
-    assert "cannot be put into the ledger" in caplog.text
+    key = ledger.begin("openai", "m\ud800", tags={"half": "a\ud800"})
+    ledger.end(entry(id=key, model="m\ud800", tags={"half": "a\ud800"}))
+    [group] = sums(ledger, "model", "tag:half")
+    assert group.keys == {"model": "m\\ud800", "tag:half": "a\\ud800"}
+    assert group.outcomes == {"ok": 1}
     asyncio.run(ledger.close())
 
 
 def test_a_count_beyond_sqlite_does_not_stop_the_others(tmp_path: Path) -> None:
     ledger = open_ledger("sqlite", tmp_path)
-    for tokens in (2**63, 2**64 - 1, 5):
+    for tokens in (2**63, 2**64 - 1, -(2**70), 5):
         key = ledger.begin("openai", "m")
         ledger.end(entry(id=key, usage=TokenUsage(input_tokens=tokens)))
-    assert sums(ledger)[0].requests == 3
+    assert sums(ledger)[0].requests == 4
+    asyncio.run(ledger.close())
+
+
+def test_a_file_of_an_older_version_keeps_its_rows(tmp_path: Path) -> None:
+    path = tmp_path / "state-usage.sqlite"
+    old = sqlite3.connect(path, isolation_level=None)
+    for statement in SqliteLedger.migrations[:2]:
+        old.execute(statement)
+    old.execute("PRAGMA user_version = 2")
+    columns = [str(row[1]) for row in old.execute("PRAGMA table_info(ledger)")]
+    told = dict.fromkeys(columns, 7) | {
+        "id": "old", "at": NOW, "provider": "openai", "model": "m", "profile": "", "session": "",
+        "tags": "{}", "quality": "exact", "cost": "0.5", "currency": "USD", "outcome": "ok",
+    }  # fmt: skip
+    old.execute(f"INSERT INTO ledger VALUES ({', '.join('?' * len(columns))})", [*told.values()])
+    old.close()
+    ledger = open_ledger("sqlite", tmp_path)
+    used = TokenUsage(input_tokens=1, output_tokens=1, cache_read_audio_tokens=1)
+    ledger.end(entry(id=ledger.begin("openai", "m"), usage=used))
+    [group] = sums(ledger)
+    assert group.requests == 2
+    assert group.usage is not None
+    assert (group.usage.input_tokens, group.usage.cache_read_audio_tokens) == (8, 1)
+    assert group.costs == {"USD": Decimal("0.5")}
     asyncio.run(ledger.close())
 
 

@@ -128,6 +128,11 @@ WIRES = {
                 {"promptTokensDetails": [{"modality": "AUDIO", "tokenCount": 7}]},
                 ("input_audio_tokens",),
             ),
+            Count(
+                "cacheTokensDetails (AUDIO)",
+                {"cacheTokensDetails": [{"modality": "AUDIO", "tokenCount": 7}]},
+                ("cache_read_audio_tokens",),
+            ),
             Count("candidatesTokenCount", {"candidatesTokenCount": 57}, OUTPUT),
             Count("thoughtsTokenCount", {"thoughtsTokenCount": 7}, (*OUTPUT, "reasoning_tokens")),
             Count(

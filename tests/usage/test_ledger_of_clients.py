@@ -48,9 +48,8 @@ class World:
                 for name in ("openai", "anthropic")
             },
             models={OPENAI: ModelConfig(price=PRICE)},
-            failover=FailoverConfig(max_wait=0, max_retries=0),
             state=self.state,
-            **settings,
+            **{"failover": FailoverConfig(max_wait=0, max_retries=0)} | settings,
         )
         self.clients.append(AsyncClient(config))
         return self.clients[-1]
@@ -92,6 +91,31 @@ async def test_every_request_is_a_row(world: World) -> None:
     assert "s1" not in sessions
 
 
+@pytest.mark.parametrize(
+    ("tags", "words"),
+    [
+        ({"user": 42}, r"tags\['user'\].*found 42.*Write \"42\""),
+        ({"user": None}, r"tags\['user'\]: .*Leave it out"),
+        ({"user": True}, "found True"),
+        ({7: "seven"}, "tags: a tag's name is a text .found 7"),
+        (["a"], r"tags: .*found \['a'\].*Give a dict"),
+    ],
+)
+async def test_tags_that_no_row_can_have_are_refused_before_anything_is_sent(
+    world: World, tags: Any, words: str
+) -> None:
+    with pytest.raises(InvalidRequestError, match=words):
+        await world.client().complete(OPENAI, "hi", tags=tags)
+    assert world.simulator.requests == []
+
+
+async def test_a_tag_may_be_any_text(world: World) -> None:
+    client = world.client()
+    for text in ("", "a\x00b", "\ud800", "日本\n"):
+        await client.complete(OPENAI, "hi", tags={"job": text})
+    assert sum(group.requests for group in await client.usage(["tag:job"])) == 4
+
+
 async def test_it_can_be_asked_of_a_time(world: World) -> None:
     client = world.client()
     await client.complete(OPENAI, "hi")
@@ -100,6 +124,11 @@ async def test_it_can_be_asked_of_a_time(world: World) -> None:
     await client.complete(OPENAI, "hi")
     assert [group.requests for group in await client.usage(since=middle)] == [1]
     assert [group.requests for group in await client.usage(until=middle.timestamp())] == [1]
+    today = middle.date()
+    assert [group.requests for group in await client.usage(since=today)] == [2]
+    assert await client.usage(until=today) == []
+    with pytest.raises(InvalidRequestError, match=r"since: this is no time .found 'today'"):
+        await client.usage(since="today")  # type: ignore[arg-type]
 
 
 async def test_what_failed_attempts_used_counts_too(world: World) -> None:
@@ -115,9 +144,37 @@ async def test_what_failed_attempts_used_counts_too(world: World) -> None:
     assert first.cost is not None
     assert last.cost is not None
     [row] = await client.usage()
+    assert row.requests == 1
     assert row.usage == first.usage + USED
     assert row.costs == {"USD": first.cost + last.cost}
     assert answer.cost == last.cost
+    for key in ("provider", "model", "profile"):
+        groups = {group.keys[key]: group for group in await client.usage([key])}
+        theirs, ours = (groups[getattr(attempt, key)] for attempt in (first, last))
+        assert (theirs.usage, theirs.costs) == (first.usage, {"USD": first.cost})
+        assert (ours.usage, ours.costs) == (USED, {"USD": last.cost})
+        assert (theirs.requests, theirs.outcomes) == (0, {})
+        assert (ours.requests, ours.outcomes) == (1, {"ok": 1})
+
+
+async def test_attempts_of_one_profile_are_summed_up(world: World) -> None:
+    cut = Reply(content="", usage=USED, fault=Fault(kind="error", after=1))
+    world.script += [cut, cut]  # type: ignore[attr-defined]
+    client = world.client(failover=FailoverConfig(max_wait=5, max_retries=2))
+    claude = "anthropic/claude-sonnet-4-5"
+    answer = await client.stream(claude, "hi").collect()
+    used = [attempt.usage for attempt in answer.attempts if attempt.usage]
+    assert len(used) == 3
+    [row] = await client.usage(["provider", "model", "profile"])
+    assert (row.requests, row.usage) == (1, used[0] + used[1] + used[2])
+
+
+async def test_it_can_be_asked_by_every_tag(world: World) -> None:
+    client = world.client()
+    for tags in ({"job": "a", "user": "x"}, {"job": "a"}, None):
+        await client.complete(OPENAI, "hi", tags=tags)
+    groups = {group.keys["tag"]: group.requests for group in await client.usage(["tag"])}
+    assert groups == {"": 1, "job=a": 2, "user=x": 1}
 
 
 async def test_every_end_is_told(world: World) -> None:
@@ -144,7 +201,11 @@ async def test_every_end_is_told(world: World) -> None:
         "StreamInterruptedError": 1,
         "cancelled": 1,
     }
-    assert total.requests == total.uncounted == total.unpriced == 4
+    # Two were counted here, when the first words of their answers had come.
+    assert (total.requests, total.uncounted, total.unpriced) == (4, 2, 2)
+    assert total.usage is not None
+    assert total.usage.quality == "estimated"
+    assert total.costs["USD"] > 0
 
 
 async def test_an_unknown_price_is_no_price(world: World) -> None:

@@ -23,6 +23,7 @@ _RATES = (
     "cache_write_1h",
     "input_audio",
     "output_audio",
+    "cache_read_audio",
 )
 
 
@@ -38,6 +39,8 @@ class Tier(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         cache_write_1h: for input that was written to a cache that keeps it for an hour.
         input_audio: for audio in the input.
         output_audio: for audio in the output.
+        cache_read_audio: for audio in the input that a cache served; None for the price of other
+            input that it served.
     """
 
     above: int
@@ -48,6 +51,7 @@ class Tier(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     cache_write_1h: Decimal | None = None
     input_audio: Decimal | None = None
     output_audio: Decimal | None = None
+    cache_read_audio: Decimal | None = None
 
 
 class Price(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -61,6 +65,8 @@ class Price(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         cache_write_1h: for input that was written to a cache that keeps it for an hour.
         input_audio: for audio in the input.
         output_audio: for audio in the output.
+        cache_read_audio: for audio in the input that a cache served; None for the price of other
+            input that it served.
         tiers: prices of longer prompts, the lowest limit first.
         tier_rule: what a tier's prices hold for: the `whole_request`, as all vendors here have it,
             or the `part_above` its limit (of the input; the output keeps the lowest price).
@@ -78,6 +84,7 @@ class Price(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     cache_write_1h: Decimal | None = None
     input_audio: Decimal | None = None
     output_audio: Decimal | None = None
+    cache_read_audio: Decimal | None = None
     tiers: tuple[Tier, ...] = ()
     tier_rule: Literal["whole_request", "part_above"] = "whole_request"
     regional_multiplier: Decimal | None = None
@@ -94,14 +101,20 @@ def cost_of(usage: TokenUsage, price: Price) -> Decimal | None:
         price: the model's.
 
     Returns:
-        The cost; None where a price that is needed is not known, and where the counts contradict
-        each other (more from the cache than there was input): no number is better than a wrong one.
+        The cost; None where a price that is needed is not known, where one of the two counts was
+        not told, and where the counts contradict each other (more from the cache than there was
+        input): no number is better than a wrong one.
     """
+    if usage.quality != "exact" and not (usage.input_tokens and usage.output_tokens):
+        return None
     cached = usage.cache_read_tokens + usage.cache_write_tokens
+    cached_sound = usage.cache_read_audio_tokens
+    sound = usage.input_audio_tokens - cached_sound
     counts = (
-        ("input", usage.input_tokens - cached - usage.input_audio_tokens),
-        ("input_audio", usage.input_audio_tokens),
-        ("cache_read", usage.cache_read_tokens),
+        ("input", usage.input_tokens - cached - sound),
+        ("input_audio", sound),
+        ("cache_read", usage.cache_read_tokens - cached_sound),
+        ("cache_read_audio", cached_sound),
         ("cache_write", usage.cache_write_tokens - usage.cache_write_1h_tokens),
         ("cache_write_1h", usage.cache_write_1h_tokens),
         ("output", usage.output_tokens - usage.output_audio_tokens),
@@ -131,6 +144,8 @@ def _at(price: Price, input_tokens: int) -> dict[str, Decimal | None]:
     for tier in price.tiers:
         if input_tokens > tier.above:
             rates |= {n: rate for n in _RATES if (rate := getattr(tier, n)) is not None}
+    if rates["cache_read_audio"] is None:
+        rates["cache_read_audio"] = rates["cache_read"]
     return rates
 
 

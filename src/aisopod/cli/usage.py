@@ -28,10 +28,12 @@ def _time(context: click.Context, option: click.Parameter, value: str | None) ->
     if value is None:
         return None
     ago = re.fullmatch(r"(\d+)([hdw])", value)
-    if ago:
-        return datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
     try:
+        if ago:
+            return datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
         time = datetime.fromisoformat(value)
+    except OverflowError:
+        raise click.BadParameter(f"{value!r} is before all time", context, option) from None
     except ValueError:
         remedy = "write 2026-11-01, 2026-11-01T08:00, 12h, 7d or 4w"
         raise click.BadParameter(f"{value!r} is no time: {remedy}", context, option) from None
@@ -44,7 +46,8 @@ def _time(context: click.Context, option: click.Parameter, value: str | None) ->
     "--by",
     multiple=True,
     metavar="KEY",
-    help="day, provider, model, profile, session or tag:NAME; may be repeated. Else by model.",
+    help="day, provider, model, profile, session, tag (each one) or tag:NAME; may be repeated."
+    " Else by model.",
 )
 @click.option("--since", callback=_time, metavar="TIME", help="A day, a time, or 12h, 7d, 4w ago.")
 @click.option("--until", callback=_time, metavar="TIME", help="The same; before then.")
@@ -79,7 +82,8 @@ async def _groups(
 def _write_csv(groups: Sequence[Group], keys: Sequence[str]) -> None:
     writer = csv.writer(sys.stdout)
     fields = [name for name in _counts(None) if name != "quality"]
-    writer.writerow([*keys, "requests", *fields, "quality", "cost_usd", "unpriced", "outcomes"])
+    facts = ("quality", "uncounted", "cost_usd", "unpriced", "outcomes")
+    writer.writerow([*keys, "requests", *fields, *facts])
     for group in groups:
         counts = _counts(group)
         writer.writerow(
@@ -88,6 +92,7 @@ def _write_csv(groups: Sequence[Group], keys: Sequence[str]) -> None:
                 group.requests,
                 *(counts[name] for name in fields),
                 counts["quality"],
+                group.uncounted,
                 group.costs.get("USD", ""),
                 group.unpriced,
                 " ".join(f"{name}={count}" for name, count in group.outcomes.items()),
@@ -116,7 +121,7 @@ def _show(groups: Sequence[Group], keys: Sequence[str]) -> None:
     for name, group, size in zip(names, groups, sizes, strict=True):
         bar = "█" * round(_BAR * float(size / largest))
         click.echo(f"{name:<{width}}  {_line(group)}  {bar}".rstrip())
-    if len(groups) > 1:
+    if len(groups) > 1 and "tag" not in keys:  # a request stands at each of its tags
         click.echo(f"{'total':<{width}}  {_line(_total(groups))}")
 
 
@@ -128,6 +133,7 @@ def _line(group: Group) -> str:
     failed = group.requests - group.outcomes.get("ok", 0)
     notes = [
         f"{failed:,} not ok" if failed else "",
+        f"{group.uncounted:,} without a count" if group.uncounted else "",
         f"{group.unpriced:,} without a price" if group.unpriced else "",
         used.quality if used and used.quality != "exact" else "",
     ]
@@ -155,6 +161,7 @@ def _total(groups: Sequence[Group]) -> Group:
         requests=sum(group.requests for group in groups),
         outcomes=outcomes,
         usage=used,
+        uncounted=sum(group.uncounted for group in groups),
         costs=costs,
         unpriced=sum(group.unpriced for group in groups),
     )

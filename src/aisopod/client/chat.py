@@ -10,7 +10,7 @@ from aisopod.client.output import complete_fitting
 from aisopod.client.profiles import Profiles
 from aisopod.config import FailoverConfig
 from aisopod.normalise.coerce import build_request
-from aisopod.normalise.validate import validate
+from aisopod.normalise.validate import check_tags, validate
 from aisopod.routing.candidates import Candidate
 from aisopod.routing.context import Wishes
 from aisopod.routing.overview import check_chain
@@ -77,7 +77,8 @@ class AsyncClient(Profiles, Models):
             session_id: the conversation, which keeps its profile as long as that can serve, so
                 that the provider's prompt cache stays warm.
             profile: the only profile of its provider to use, such as `openai:work`.
-            tags: names and values by which the ledger can sum up, such as a user or a job.
+            tags: names and values, texts both, by which the ledger can sum up, such as a user or
+                a job.
             failover: bounds for this request: attempts, retries, waiting.
             messages: the conversation so far, as Messages or dicts of their fields.
             system: the system message.
@@ -245,6 +246,7 @@ class AsyncClient(Profiles, Models):
         profile: str | None,
         tags: Mapping[str, str] | None = None,
     ) -> Wishes:
+        check_tags(tags)
         return Wishes(
             failover or self.config.failover,
             timeouts=timeouts,

@@ -35,6 +35,8 @@ from aisopod.types import (
 
 __all__ = ["Core"]
 
+RENEWAL_SECONDS = 2.0
+"""How long closing waits for listings that are being renewed."""
 MOST_CHAINS = 1_000
 """Chains that are remembered; who names models at random must not fill the memory."""
 
@@ -79,13 +81,20 @@ class Core:
         await self.close()
 
     async def close(self) -> None:
-        """Close every connection, and write what is to be remembered."""
-        transport, self._transport = self._transport, None
-        shared, self._shared = self._shared, None
+        """Close every connection, and write what is to be remembered.
+
+        A listing that is being renewed has a short time to arrive: else a program that is always
+        over sooner would have the old one for ever.
+        """
         renewing, self._renewing = self._renewing, None
         if renewing is not None:
-            renewing.cancel()
+            try:
+                await asyncio.wait([renewing], timeout=RENEWAL_SECONDS)
+            finally:
+                renewing.cancel()
             await asyncio.wait([renewing])
+        transport, self._transport = self._transport, None
+        shared, self._shared = self._shared, None
         if shared is not None:
             await shared.pool.close()
             await shared.state.close()

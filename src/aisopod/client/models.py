@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
-from datetime import datetime
+from datetime import UTC, date, datetime
 
 from aisopod.catalogue import Difference, ModelFacts
 from aisopod.client.core import Core
@@ -60,7 +60,8 @@ class Models(Core):
         Args:
             provider: id of the provider.
             refresh: ask the providers now.
-            renew: whether what is stale is renewed behind the answer.
+            renew: whether what is stale is renewed behind the answer; closing the client waits a
+                short time for that.
         """
         names = [provider] if provider is not None else self.usable_providers()
         ask = self._listings.refresh if refresh else self._listings.find
@@ -122,32 +123,51 @@ class Models(Core):
         self,
         by: Sequence[str] = (),
         *,
-        since: datetime | float | None = None,
-        until: datetime | float | None = None,
+        since: date | float | None = None,
+        until: date | float | None = None,
     ) -> list[Group]:
         """What was used, of the ledger: tokens, cost, requests by outcome.
 
         Args:
             by: what sums are made by: `day` (of UTC), `provider`, `model`, `profile`, `session`,
-                `tag:NAME`; one sum of everything when empty.
-            since: of requests that began then or later; a time, or seconds since the epoch.
+                `tag:NAME`, or `tag`, where a request is in the sum of each of its tags; one sum of
+                everything when empty.
+            since: of requests that began then or later: a time, a day (of UTC) or seconds since
+                the epoch.
             until: and before then.
 
         Raises:
-            InvalidRequestError: there are no sums by that.
+            InvalidRequestError: there are no sums by that, or this is no time.
             ConfigurationError: nothing is recorded, or the ledger cannot be read.
         """
         ledger = self._routing().ledger
         if ledger is None:
             raise ConfigurationError("usage.record is false: there is no ledger to read")
         try:
-            return await ledger.aggregate(by, seconds_of(since), seconds_of(until))
+            return await ledger.aggregate(
+                by, seconds_of(since, "since"), seconds_of(until, "until")
+            )
         except ValueError as error:
             raise InvalidRequestError(str(error), field="by", value=list(by)) from error
         except StoreError as error:
             raise ConfigurationError(f"the ledger cannot be read: {error}") from error
 
 
-def seconds_of(time: datetime | float | None) -> float | None:
-    """A time as seconds since the epoch."""
-    return time.timestamp() if isinstance(time, datetime) else time
+def seconds_of(time: date | float | None, field: str) -> float | None:
+    """A time as seconds since the epoch; days are UTC's, as the ledger's are.
+
+    Raises:
+        InvalidRequestError: it is none.
+    """
+    if isinstance(time, datetime):
+        return time.timestamp()
+    if isinstance(time, date):
+        return datetime(time.year, time.month, time.day, tzinfo=UTC).timestamp()
+    if time is None or isinstance(time, int | float):
+        return time
+    raise InvalidRequestError(
+        "this is no time",
+        field=field,
+        value=time,
+        remedy="Give a datetime, a date, or seconds since the epoch",
+    )

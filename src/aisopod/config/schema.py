@@ -285,6 +285,7 @@ class PriceConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         cache_write_1h: for input that was written to a cache that keeps it for an hour.
         input_audio: for sound in the input.
         output_audio: for sound in the output.
+        cache_read_audio: for sound that a cache served; as other cached input when left out.
     """
 
     input: Rate | None = None
@@ -294,6 +295,7 @@ class PriceConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     cache_write_1h: Rate | None = None
     input_audio: Rate | None = None
     output_audio: Rate | None = None
+    cache_read_audio: Rate | None = None
 
 
 class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -14,6 +14,9 @@ __all__ = ["Listing", "ListingCache"]
 log = logging.getLogger("aisopod.discovery")
 
 FORMAT = 1
+_DAMAGED = (ValueError, RecursionError)  # msgspec's and Unicode's errors are ValueErrors
+_LATEST = 253402300799.0
+"""The end of the year 9999, beyond which Python knows no days."""
 
 
 class Listing(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,7 +39,7 @@ class _Kept(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ListingCache:
-    """Files in a folder. What cannot be read is as good as missing; what cannot be written is told.
+    """Files in a folder. What is damaged is set aside, and as good as missing; all trouble is told.
 
     Args:
         folder: made when missing.
@@ -52,20 +55,27 @@ class ListingCache:
             provider: its id.
             account: what else a listing depends on, such as address and profile.
         """
-        mark = blake2b(account.encode(), digest_size=6).hexdigest()
+        mark = blake2b(account.encode("utf-8", "surrogatepass"), digest_size=6).hexdigest()
         return self.folder / f"{provider}-{mark}.json"
 
     def read(self, provider: str, account: str) -> Listing | None:
         """What was listed last, if it is there and can be read."""
         file = self.path(provider, account)
         try:
-            kept = msgspec.json.decode(file.read_bytes(), type=_Kept)
+            return _listing_in(file.read_bytes(), provider)
         except FileNotFoundError:
             return None
-        except (OSError, msgspec.DecodeError) as error:
+        except OSError as error:
             log.warning("%s cannot be read (%s): the provider is asked again", file, error)
             return None
-        return kept.listing if kept.format == FORMAT else None
+        except _DAMAGED as error:
+            aside = file.with_suffix(".damaged")
+            log.warning("%s is damaged (%s): it is set aside as %s", file, error, aside.name)
+        try:
+            file.replace(aside)
+        except OSError as error:
+            log.warning("%s cannot be set aside: %s", file, error)
+        return None
 
     def write(self, listing: Listing, account: str) -> None:
         """Keep a listing, in one step: nobody ever reads half of it."""
@@ -84,3 +94,20 @@ class ListingCache:
                 raise
         except OSError as error:
             log.warning("%s cannot be written (%s): the listing is not kept", file, error)
+
+
+def _listing_in(data: bytes, provider: str) -> Listing | None:
+    """What a file holds; None where it is of another version.
+
+    Raises:
+        ValueError: it is damaged.
+    """
+    kept = msgspec.json.decode(data, type=_Kept)
+    listing = kept.listing
+    if kept.format != FORMAT:
+        return None
+    if listing.provider != provider:
+        raise ValueError(f"it is of {listing.provider!r}")
+    if not 0 <= listing.at <= _LATEST:
+        raise ValueError(f"no time is {listing.at:g}")
+    return listing

@@ -1,5 +1,6 @@
 """Every model with what is known of it: users' overrides, servers' listings, the catalogue."""
 
+import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -22,6 +23,8 @@ from aisopod.errors import AisopodError
 from aisopod.types import ModelInfo, TokenUsage
 
 __all__ = ["Directory", "live_facts"]
+
+log = logging.getLogger("aisopod.discovery")
 
 MOST_KEPT = 2_000
 
@@ -82,9 +85,18 @@ class Directory:
         return differences(facts_for(provider, model), live) if live is not None else []
 
     def cost(self, provider: str, model: str, usage: TokenUsage | None) -> Decimal | None:
-        """What tokens cost at list price; None where that is not known."""
-        price = self.facts(provider, model).price if usage is not None else None
-        return cost_of(usage, price) if usage is not None and price is not None else None
+        """What tokens cost at list price; None where that is not known.
+
+        Never raises: it is asked when the answer is there, which no price may spoil.
+        """
+        if usage is None:
+            return None
+        try:
+            price = self.facts(provider, model).price
+            return None if price is None else cost_of(usage, price)
+        except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+            log.warning("%s/%s: its cost cannot be worked out: %r", provider, model, error)
+            return None
 
     def nearest(self, provider: str, model: str) -> list[str]:
         """The provider's models that a mistyped name may have meant, listed ones too; asks nobody."""
@@ -137,8 +149,9 @@ def live_facts(info: ModelInfo, as_of: str, known: frozenset[str] = frozenset())
         )
     told = Facts(
         display_name=info.display_name,
-        context_window=info.context_window,
-        max_output_tokens=info.max_output_tokens,
+        # Some servers write 0 for what they do not know.
+        context_window=info.context_window if (info.context_window or 0) > 0 else None,
+        max_output_tokens=info.max_output_tokens if (info.max_output_tokens or 0) > 0 else None,
         input_modalities=modalities,  # type: ignore[arg-type]
         tools=True if "tools" in can else False if "tools" in lacks else None,
         reasoning="none" if "reasoning" in lacks else None,

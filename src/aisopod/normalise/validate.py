@@ -1,5 +1,6 @@
 """What no wire would take is refused before the network, with field, value and remedy."""
 
+from collections.abc import Mapping
 from operator import is_
 from typing import get_args
 
@@ -23,7 +24,7 @@ from aisopod.types import (
     ToolChoice,
 )
 
-__all__ = ["validate"]
+__all__ = ["check_tags", "validate"]
 
 _ROLES = get_args(Role)
 _PARTS = (TextPart, ImagePart, DocumentPart, MediaPart, ThinkingPart, OpaquePart)
@@ -66,6 +67,35 @@ def validate(request: ChatCompletionRequest) -> ChatCompletionRequest:
     if all(map(is_, messages, request.messages)):
         return request
     return msgspec.structs.replace(request, messages=messages)
+
+
+def check_tags(tags: Mapping[str, str] | None) -> None:
+    """Check what a request's row in the ledger is to be summed by.
+
+    Raises:
+        InvalidRequestError: it is no mapping of texts; names field, value and remedy.
+    """
+    if not tags:
+        return
+    if not isinstance(tags, Mapping):
+        raise InvalidRequestError(
+            "tags have names and values",
+            field="tags",
+            value=tags,
+            remedy='Give a dict, such as {"job": "nightly"}',
+        )
+    for name, value in tags.items():
+        if not isinstance(name, str):
+            raise InvalidRequestError(
+                "a tag's name is a text", field="tags", value=name, remedy=f'Write "{name}"'
+            )
+        if not isinstance(value, str):
+            raise InvalidRequestError(
+                "a tag's value is a text",
+                field=f"tags[{name!r}]",
+                value=value,
+                remedy="Leave it out" if value is None else f'Write "{value}"',
+            )
 
 
 def _checked_message(message: Message, path: str) -> Message:

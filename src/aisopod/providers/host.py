@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from aisopod.codecs.codec import Codec
 
 __all__ = [
+    "UNREADABLE",
     "Credential",
     "CredentialSource",
     "Host",
@@ -26,6 +27,10 @@ __all__ = [
     "bearer",
     "joined_headers",
 ]
+
+
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What reading JSON raises; named once more for those who list models, as they load no codec."""
 
 
 class Credential(msgspec.Struct, frozen=True, kw_only=True):

@@ -20,6 +20,7 @@ from aisopod.errors import (
     MissingCredentialError,
     ModelNotFoundError,
     PermissionDeniedError,
+    ProtocolError,
     ProviderError,
     TotalTimeoutError,
     TransportError,
@@ -50,6 +51,8 @@ log = logging.getLogger("aisopod.providers")
 
 DETAILS_AT_ONCE = 8
 """Models of one server that are described at the same time."""
+MOST_PAGES = 500
+"""No provider's listing has as many."""
 
 
 class Provider:
@@ -227,7 +230,8 @@ class Provider:
         Raises:
             UnsupportedFeatureError: the provider has no listing.
             ProviderError: the provider refused or failed.
-            TransportError: no whole answer arrived.
+            TransportError: no whole answer arrived; the `total` limit holds for all pages.
+            ProtocolError: it cannot be read, or has no end.
         """
         listing = self.host.listing
         if listing is None:
@@ -237,11 +241,16 @@ class Provider:
                 value=self.id,
                 remedy="Name the model that you want",
             )
-        models = await self._listed(listing)
+        limit = self.timeouts.total or PLAIN_TOTAL_SECONDS
         together = asyncio.Semaphore(DETAILS_AT_ONCE)
-        return list(
-            await asyncio.gather(*(self._detailed(model, listing, together) for model in models))
-        )
+        try:
+            async with asyncio.timeout(limit):
+                models = await self._listed(listing)
+                detailed = [self._detailed(model, listing, together) for model in models]
+                return list(await asyncio.gather(*detailed))
+        except TimeoutError:
+            late = TotalTimeoutError(f"no whole listing within {limit:g} s (total)")
+            raise self._named(late, None) from None
 
     async def _detailed(
         self, model: ModelInfo, listing: Listing, together: asyncio.Semaphore
@@ -266,13 +275,22 @@ class Provider:
 
     async def _listed(self, listing: Listing) -> list[ModelInfo]:
         models: list[ModelInfo] = []
-        path: str | None = listing.path
-        while path:
-            page = listing.parse(await self._call(self._request("GET", path)), self.id)
+        path, joint = listing.path, "&" if "?" in listing.path else "?"
+        cursors: set[str] = set()
+        while True:
+            body = await self._call(self._request("GET", path))
+            page = listing.parse(body, self.id)
             models.extend(page.models)
-            joint = "&" if "?" in listing.path else "?"
-            query = f"{joint}{listing.cursor_query}={quote(page.cursor or '', safe='')}"
-            path = listing.path + query if page.cursor else None
+            if not page.cursor:
+                break
+            if page.cursor in cursors or len(cursors) == MOST_PAGES:
+                raise ProtocolError(
+                    f"the listing has no end: page {len(cursors) + 1} points to {page.cursor!r}",
+                    dialect=self.host.dialect,
+                    frame=body,
+                )
+            cursors.add(page.cursor)
+            path = f"{listing.path}{joint}{listing.cursor_query}={quote(page.cursor, safe='')}"
         if listing.also is None or listing.join is None:
             return models
         return listing.join(models, await self._listed(listing.also))

@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
-from functools import reduce
-from operator import add
+from typing import Any
 
 from aisopod.routing.candidates import Candidate
 from aisopod.routing.context import Wishes
@@ -12,6 +11,9 @@ from aisopod.stores import Ledger, LedgerEntry
 from aisopod.types import Attempt, TokenUsage
 
 __all__ = ["Booking"]
+
+_Asked = tuple[str, str, str]
+"""Provider, model and profile."""
 
 
 class Booking:
@@ -41,33 +43,66 @@ class Booking:
         """The request has ended.
 
         Args:
-            attempts: all of them; what failed ones used is part of what it cost.
+            attempts: all of them; what failed ones used of another profile or model than the
+                last is a row of its own.
             outcome: `ok`, `cancelled`, or the class of the error.
             now: seconds since the epoch.
         """
         last = attempts[-1] if attempts else None
-        told = [attempt for attempt in attempts if attempt.usage is not None]
-        usages = [attempt.usage for attempt in told if attempt.usage is not None]
-        costs = [attempt.cost for attempt in told if attempt.cost is not None]
-        usage: TokenUsage | None = reduce(add, usages) if usages else None
-        cost = sum(costs, Decimal(0)) if told and len(costs) == len(told) else None
+        first = self._first
+        own = (last.provider, last.model, last.profile) if last else (*first, "")
+        used = _used(attempts)
+        usage, cost = used.pop(own, (None, None))
+        for number, (asked, (tokens, paid)) in enumerate(used.items(), start=1):
+            self._end(f"{self._id}.{number}", asked, tokens, paid, outcome="failed", extra=True)
+        self._end(
+            self._id,
+            own,
+            usage,
+            cost,
+            latency_seconds=now - self._at,
+            first_token_seconds=None if self._content_at is None else self._content_at - self._at,
+            attempts=len(attempts),
+            outcome=outcome,
+        )
+
+    def _end(
+        self,
+        key: str,
+        asked: _Asked,
+        usage: TokenUsage | None,
+        cost: Decimal | None,
+        **facts: Any,
+    ) -> None:
+        provider, model, profile = asked
         self._ledger.end(
             LedgerEntry(
-                id=self._id,
+                id=key,
                 at=self._at,
-                provider=last.provider if last else self._first.provider,
-                model=last.model if last else self._first.model,
-                profile=last.profile if last else "",
+                provider=provider,
+                model=model,
+                profile=profile,
                 session=self._session,
                 tags=self._tags,
                 usage=usage,
                 cost=cost,
                 currency=None if cost is None else "USD",
-                latency_seconds=now - self._at,
-                first_token_seconds=None
-                if self._content_at is None
-                else self._content_at - self._at,
-                attempts=len(attempts),
-                outcome=outcome,
+                **facts,
             )
         )
+
+
+def _used(attempts: Sequence[Attempt]) -> dict[_Asked, tuple[TokenUsage, Decimal | None]]:
+    """What attempts that told tokens used, by whom they asked; no cost where one has none."""
+    found: dict[_Asked, tuple[TokenUsage, Decimal | None]] = {}
+    for attempt in attempts:
+        usage, cost = attempt.usage, attempt.cost
+        if usage is None:
+            continue
+        asked = (attempt.provider, attempt.model, attempt.profile)
+        if asked in found:
+            before, paid = found[asked]
+            usage += before
+            cost = None if paid is None or cost is None else paid + cost
+        found[asked] = (usage, cost)
+    return found

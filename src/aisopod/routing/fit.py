@@ -8,7 +8,7 @@ import msgspec
 
 from aisopod.catalogue import ModelFacts
 from aisopod.errors import AisopodError, ContextLengthError, UnsupportedFeatureError
-from aisopod.normalise.estimate import estimate_tokens
+from aisopod.normalise.estimate import FEWEST_PER_FILE, estimate_tokens, most_tokens
 from aisopod.providers.provider import Provider
 from aisopod.routing.candidates import Candidate
 from aisopod.routing.pool import Pool
@@ -24,7 +24,7 @@ Count = Callable[[ChatCompletionRequest, Candidate], Awaitable[int | None]]
 NEAR = 0.8
 """From this share of the window on, an estimate is not enough."""
 SMALLEST_WINDOW = 2_000
-"""Letters that fit every model."""
+"""Tokens that fit every model."""
 FAR = 1.5
 """An estimate beyond this share is believed; the real count differs by a third at most."""
 
@@ -79,31 +79,24 @@ class Needs(msgspec.Struct, frozen=True):
     Attributes:
         images: whether it shows any.
         tools: whether the model is to call any.
-        letters: how many there are in its texts.
+        most: more tokens than its prompt has.
     """
 
     images: bool
     tools: bool
-    letters: int
+    most: int
 
     @property
     def are_everyones(self) -> bool:
         """Whether there is no model that could not do it."""
-        return not (self.images or self.tools) and self.letters < SMALLEST_WINDOW * NEAR
+        return not (self.images or self.tools) and self.most < SMALLEST_WINDOW * NEAR
 
 
 def needs_of(request: ChatCompletionRequest) -> Needs:
     """What a request asks of a model."""
-    images = False
-    letters = 0
-    for message in request.messages:
-        if isinstance(message.content, str):
-            letters += len(message.content)
-            continue
-        for part in message.content:
-            letters += len(getattr(part, "text", ""))
-            images = images or isinstance(part, ImagePart)
-    return Needs(images, bool(request.tools), letters)
+    lists = [each.content for each in request.messages if each.content.__class__ is not str]
+    images = any(isinstance(part, ImagePart) for parts in lists for part in parts)
+    return Needs(images, bool(request.tools), most_tokens(request))
 
 
 def lacking(needs: Needs, facts: ModelFacts) -> AisopodError | None:
@@ -127,8 +120,8 @@ def lacking(needs: Needs, facts: ModelFacts) -> AisopodError | None:
 
 
 def is_near(needs: Needs, facts: ModelFacts) -> bool:
-    """Whether the prompt may come near the window: it has a letter for each token at least."""
-    return facts.context_window is not None and needs.letters > facts.context_window * NEAR
+    """Whether the prompt may come near the window."""
+    return facts.context_window is not None and needs.most > facts.context_window * NEAR
 
 
 async def overflow(
@@ -150,8 +143,9 @@ async def overflow(
     assert size is not None  # noqa: S101 - an estimate is a number
     if size <= window * NEAR:
         return None
-    exact = await count() if count is not None and size <= window * FAR * 2 else None
-    if exact is None and size <= window * FAR:
+    least = estimate_tokens(request, per_file=FEWEST_PER_FILE)
+    exact = await count() if count is not None and least <= window * FAR * 2 else None
+    if exact is None and least <= window * FAR:
         return None
     size = size if exact is None else exact
     if size <= window:

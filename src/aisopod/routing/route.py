@@ -79,6 +79,7 @@ class Route:
         attempts: what was tried, in order.
         metadata: what the answer tells beside itself, so far.
         passed_over: of which candidates nobody was asked, and why.
+        request: what is asked.
     """
 
     def __init__(
@@ -97,7 +98,7 @@ class Route:
         self._booking: Booking | None = None
         self._turns = Turns(routing, chain, wishes)
         self._chain = chain
-        self._request = request
+        self.request = request
         self._wishes = wishes
         self._errors: list[AisopodError] = []
         self._retries: dict[int, int] = {}
@@ -140,7 +141,7 @@ class Route:
         if not self._wishes.check:
             return {}
         count = partial(counted, self._pool, self._wishes.base_url) if ask else None
-        return await unfit(self._chain, self._request, self._directory.facts, count)
+        return await unfit(self._chain, self.request, self._directory.facts, count)
 
     def ended(self, usage: TokenUsage | None, *, well: bool) -> None:
         """The answer has come to its end; not well when the provider says that it failed."""
@@ -200,7 +201,7 @@ class Route:
             provider = await self._ready(option)
             # The answer is about this one, whatever the profile has when it comes.
             self._secret = self._pool.secret(option)
-            request = self._request
+            request = self.request
             if request.model != option.model:
                 request = msgspec.structs.replace(request, model=option.model)
             limits = self._limits(provider)
@@ -377,7 +378,7 @@ class Route:
         """The last attempt has ended."""
         attempt = self.attempts[-1]
         cost = None
-        if usage is not None and is_standard(self.metadata, self._request.extra):
+        if usage is not None and is_standard(self.metadata, self.request.extra):
             cost = self._directory.cost(attempt.provider, attempt.model, usage)
         seconds = self._state.now() - self._sent
         attempt = msgspec.structs.replace(

@@ -7,8 +7,9 @@ from typing import Any, Self
 import msgspec
 
 from aisopod.errors import AisopodError
+from aisopod.normalise.estimate import estimate_usage
 from aisopod.routing.route import Route
-from aisopod.types import ChatCompletion, ChatCompletionChunk, Fold
+from aisopod.types import ChatCompletion, ChatCompletionChunk, Fold, TokenUsage
 
 __all__ = ["Stream"]
 
@@ -72,14 +73,17 @@ class Stream:
         add, route = self._fold.add, self._route
         try:
             held, chunks = await route.open()
+            begun = iter(held)
             try:
-                for chunk in held:
+                for chunk in begun:
                     add(chunk)
                     yield chunk
                 async for chunk in chunks:
                     add(chunk)
                     yield chunk
             except BaseException:
+                for chunk in begun:  # it came, and what it tells counts, though nobody took it
+                    add(chunk)
                 # A third party's iterator need not be a generator.
                 close = getattr(chunks, "aclose", None)
                 if close is not None:
@@ -89,11 +93,23 @@ class Stream:
         except BaseException as error:
             if isinstance(error, AisopodError):
                 self._broke(error)
-            route.left(self._fold.usage)
+            route.left(self._counted())
             raise
 
     def _broke(self, error: AisopodError) -> None:
         if error.partial is not None and error.partial.usage is not None:
             self._fold.count(error.partial.usage)
-        self._route.broke(error, self._fold.usage)
+        self._route.broke(error, self._counted())
         error.partial = self.response
+
+    def _counted(self) -> TokenUsage | None:
+        """Tokens of an answer that is not whole: estimated where the prompt's were not told.
+
+        Most wires count at the end, which never comes; what was said until then is billed.
+        """
+        told = self._fold.usage
+        if told is None or not told.input_tokens:
+            guess = estimate_usage(self._route.request, self._fold.result().message)
+            if guess is not None:
+                self._fold.count(guess)
+        return self._fold.usage

@@ -169,6 +169,7 @@ def so_far(usage: TokenUsage, pieces: list[Piece], index: int) -> TokenUsage:
         cache_read_tokens=usage.cache_read_tokens,
         reasoning_tokens=reasoning,
         input_audio_tokens=usage.input_audio_tokens,
+        cache_read_audio_tokens=usage.cache_read_audio_tokens,
     )
 
 
@@ -189,4 +190,7 @@ def _usage(usage: TokenUsage) -> Fields:
     if usage.output_audio_tokens:
         spoken = {"modality": "AUDIO", "tokenCount": usage.output_audio_tokens}
         told["candidatesTokensDetails"] = [spoken]
+    if usage.cache_read_audio_tokens:
+        cached = {"modality": "AUDIO", "tokenCount": usage.cache_read_audio_tokens}
+        told["cacheTokensDetails"] = [cached]
     return {**told, "promptTokensDetails": details}

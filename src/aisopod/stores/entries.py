@@ -1,8 +1,9 @@
 """Rows of the ledger, and what sums of them are."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
+from itertools import product
 from typing import Protocol
 
 import msgspec
@@ -18,17 +19,19 @@ __all__ = [
     "check_dimensions",
     "grouped",
     "keys_of",
+    "told_tags",
 ]
 
-DIMENSIONS = ("day", "provider", "model", "profile", "session")
+DIMENSIONS = ("day", "provider", "model", "profile", "session", "tag")
 """What sums can be made by, beside `tag:NAME`."""
 
 
 class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One request, over all its attempts.
+    """One request, or what its attempts with others than the last profile and model used.
 
     Attributes:
-        id: 32 hexadecimal digits; a row that is told twice counts once.
+        id: 32 hexadecimal digits, and a number behind them for an `extra` row; a row that is told
+            twice counts once.
         at: when it began, in seconds since the epoch.
         provider: id of the provider that answered, or was asked last.
         model: the model that was asked for.
@@ -43,6 +46,7 @@ class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
         attempts: how often it was sent.
         outcome: `ok`, `cancelled`, the class of the error, or `unknown` of a request whose process
             died before it ended.
+        extra: whether it is no request of its own: one that was begun elsewhere used this.
     """
 
     id: str
@@ -59,6 +63,7 @@ class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     first_token_seconds: float | None = None
     attempts: int = 0
     outcome: str = "unknown"
+    extra: bool = False
 
 
 class Group(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,12 +71,13 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         keys: by dimension; a tag that a request does not have is the empty text.
-        requests: how many.
+        requests: how many; each counts where it was asked last.
         outcomes: how many, by outcome.
-        usage: tokens of those that told any, with the worst quality; None when none did.
+        usage: tokens of those that told any, with the worst quality; None when none did. Those of
+            failed attempts are where those were made.
         uncounted: how many told no tokens.
         costs: sums by currency.
-        unpriced: how many have no known cost.
+        unpriced: how many have no known cost, of failed attempts too.
     """
 
     keys: dict[str, str]
@@ -132,10 +138,13 @@ class Sums:
         cost: Decimal | None,
         currency: str | None,
         count: int = 1,
+        *,
+        extra: bool = False,
     ) -> None:
-        """`count` requests of one outcome, one quality and one currency, with their sums."""
-        self._requests += count
-        self._outcomes[outcome] = self._outcomes.get(outcome, 0) + count
+        """`count` rows of one outcome, one quality and one currency, with their sums."""
+        if not extra:
+            self._requests += count
+            self._outcomes[outcome] = self._outcomes.get(outcome, 0) + count
         if usage is None:
             self._uncounted += count
         else:
@@ -170,18 +179,24 @@ def check_dimensions(by: Iterable[str]) -> None:
             raise ValueError(f"no sums by {name!r}: allowed are {allowed} and tag:NAME")
 
 
-def keys_of(entry: LedgerEntry, by: Sequence[str]) -> tuple[str, ...]:
-    """What a row has in these dimensions."""
-    return tuple([_key(entry, name) for name in by])
+def keys_of(entry: LedgerEntry, by: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """What a row has in these dimensions: once, or by `tag` once for each of its tags."""
+    return product(*(_keys(entry, name) for name in by))
 
 
-def _key(entry: LedgerEntry, name: str) -> str:
+def _keys(entry: LedgerEntry, name: str) -> Sequence[str]:
+    if name == "tag":
+        return told_tags(entry.tags)
     if name == "day":
-        return datetime.fromtimestamp(int(entry.at), UTC).date().isoformat()
+        return (datetime.fromtimestamp(int(entry.at), UTC).date().isoformat(),)
     if name.startswith("tag:"):
-        return entry.tags.get(name.removeprefix("tag:"), "")
-    value: str = getattr(entry, name)
-    return value
+        return (entry.tags.get(name.removeprefix("tag:"), ""),)
+    return (getattr(entry, name),)
+
+
+def told_tags(tags: Mapping[str, str]) -> Sequence[str]:
+    """A request's tags in words; one empty text where it has none."""
+    return [f"{name}={value}" for name, value in tags.items()] or [""]
 
 
 def grouped(
@@ -191,6 +206,7 @@ def grouped(
     found: dict[tuple[str, ...], Sums] = {}
     for entry in entries:
         if since <= entry.at < until:
-            sums = found.setdefault(keys_of(entry, by), Sums())
-            sums.add(entry.outcome, entry.usage, entry.cost, entry.currency)
+            for keys in keys_of(entry, by):
+                sums = found.setdefault(keys, Sums())
+                sums.add(entry.outcome, entry.usage, entry.cost, entry.currency, extra=entry.extra)
     return [found[keys].group(dict(zip(by, keys, strict=True))) for keys in sorted(found)]

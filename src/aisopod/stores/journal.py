@@ -20,7 +20,7 @@ import msgspec
 from aisopod.stores.entries import LedgerEntry
 from aisopod.stores.held import hold
 
-__all__ = ["DeadJournal", "Journal", "batches", "dead_journals", "encoded"]
+__all__ = ["DeadJournal", "Journal", "batches", "dead_journals", "decoded", "encoded"]
 
 log = logging.getLogger("aisopod.state")
 
@@ -245,13 +245,27 @@ def _opened(path: Path) -> int:
 
 
 def encoded(entry: LedgerEntry) -> bytes:
-    """A row as a line.
+    """A row as a line; half a character, which no UTF-8 holds, as the escape that it is written by.
 
     Raises:
-        UnicodeEncodeError: a text holds half a character.
         TypeError: a field has another type than it should.
     """
-    return msgspec.json.encode(entry) + b"\n"
+    try:
+        return msgspec.json.encode(entry) + b"\n"
+    except UnicodeEncodeError:
+        told = msgspec.structs.asdict(entry)
+        texts = {name: _whole(told[name]) for name in told if isinstance(told[name], str)}
+        tags = {_whole(name): _whole(value) for name, value in entry.tags.items()}
+        return msgspec.json.encode(msgspec.structs.replace(entry, **texts, tags=tags)) + b"\n"
+
+
+def decoded(line: bytes) -> LedgerEntry:
+    """The row of a line that `encoded` made."""
+    return _decode(line)
+
+
+def _whole(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def batches(rows: Sequence[LedgerEntry], size: int) -> Iterator[Sequence[LedgerEntry]]:

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from aisopod.stores.entries import Group, LedgerEntry, LedgerStore, check_dimensions
-from aisopod.stores.journal import Journal, batches, dead_journals, encoded
+from aisopod.stores.journal import Journal, batches, dead_journals, decoded, encoded
 from aisopod.stores.outage import Outage
 from aisopod.stores.store import StoreError
 
@@ -32,7 +32,7 @@ CLOSE_SECONDS = 2.0
 MOST_IN_MEMORY = 10_000
 """Rows that no journal could take; the oldest give way."""
 
-_UNWRITABLE = (UnicodeEncodeError, TypeError, ValueError)
+_UNWRITABLE = (TypeError, ValueError)
 
 
 class Ledger:
@@ -124,12 +124,12 @@ class Ledger:
         journal = self._own_journal()
         try:
             if journal is None:
-                self._keep(entry)
+                self._keep(decoded(line))
             else:
                 journal.end(entry.id, line)
         except OSError as error:
             self._complain("the journal of the ledger cannot be written", error)
-            self._keep(entry)
+            self._keep(decoded(line))
         if self._closing:
             self._complain("a request ended after its ledger was closed", "it is not counted")
         self._waiting += 1
@@ -145,7 +145,7 @@ class Ledger:
 
         Args:
             by: what they are made by: `day` (of UTC), `provider`, `model`, `profile`, `session`,
-                `tag:NAME`; all requests are one sum when empty.
+                `tag:NAME`, `tag` (each of them); all requests are one sum when empty.
             since: of the requests that began at this time or later, in seconds since the epoch.
             until: and before this time.
 

@@ -4,11 +4,12 @@ import sqlite3
 import time
 from collections.abc import Sequence
 from decimal import Decimal
+from itertools import product
 from pathlib import Path
 
 import msgspec
 
-from aisopod.stores.entries import Group, LedgerEntry, Sums
+from aisopod.stores.entries import Group, LedgerEntry, Sums, told_tags
 from aisopod.stores.sqlite_file import SqliteFile
 from aisopod.types import TokenUsage
 
@@ -22,7 +23,7 @@ _COLUMNS = (
     *("id", "at", "provider", "model", "profile", "session", "tags"),
     *_COUNTS,
     *("quality", "cost", "currency", "latency_seconds", "first_token_seconds"),
-    *("attempts", "outcome"),
+    *("attempts", "outcome", "extra"),
 )
 _INSERT = (
     f"INSERT OR IGNORE INTO ledger ({', '.join(_COLUMNS)})"  # noqa: S608 - names and marks only
@@ -58,6 +59,8 @@ class SqliteLedger(SqliteFile):
             outcome TEXT NOT NULL
         ) WITHOUT ROWID""",
         "CREATE INDEX ledger_at ON ledger (at)",
+        "ALTER TABLE ledger ADD COLUMN cache_read_audio_tokens INTEGER DEFAULT 0",
+        "ALTER TABLE ledger ADD COLUMN extra INTEGER NOT NULL DEFAULT 0",
     )
 
     def __init__(self, path: Path, keep_seconds: float) -> None:
@@ -90,7 +93,7 @@ class SqliteLedger(SqliteFile):
         """Sums of the rows with `since` <= at < `until`."""
         keys = [_expression(name) for name in by]
         tags = [name.removeprefix("tag:") for name in by if name.startswith("tag:")]
-        parts = [*keys, "outcome", "quality", _PRICED]
+        parts = [*keys, "outcome", "quality", "extra", _PRICED]
         # Subgroups whose rows differ in no word: so their numbers can be added up by SQLite.
         statement = (
             f"SELECT {', '.join(parts)}, COUNT(*), DECIMAL_SUM(cost), {_SUMS} FROM ledger"  # noqa: S608 - expressions of this file
@@ -128,6 +131,8 @@ def _tag(tags: str, name: str) -> str:
 
 
 def _expression(name: str) -> str:
+    if name == "tag":
+        return "tags"  # all of them: who reads the sums takes them apart
     if name == "day":
         return "date(CAST(at AS INTEGER), 'unixepoch')"
     return "TAG(tags, ?)" if name.startswith("tag:") else name
@@ -137,7 +142,7 @@ def _row(entry: LedgerEntry) -> tuple[Value, ...]:
     usage = entry.usage
     counts: list[int | None] = [None] * len(_COUNTS)
     if usage is not None:
-        counts = [min(getattr(usage, name), _MOST) for name in _COUNTS]
+        counts = [max(-_MOST, min(getattr(usage, name), _MOST)) for name in _COUNTS]
     return (
         *(entry.id, entry.at, entry.provider, entry.model, entry.profile, entry.session),
         msgspec.json.encode(entry.tags).decode(),
@@ -145,7 +150,7 @@ def _row(entry: LedgerEntry) -> tuple[Value, ...]:
         None if usage is None else usage.quality,
         None if entry.cost is None else str(entry.cost),
         *(entry.currency, entry.latency_seconds, entry.first_token_seconds),
-        *(entry.attempts, entry.outcome),
+        *(entry.attempts, entry.outcome, entry.extra),
     )
 
 
@@ -153,17 +158,22 @@ def _groups(rows: Sequence[tuple[object, ...]], by: Sequence[str]) -> list[Group
     found: dict[tuple[str, ...], Sums] = {}
     width = len(by)
     for row in rows:
-        outcome, quality, currency, count, cost, *counts = row[width:]
+        outcome, quality, extra, currency, count, cost, *counts = row[width:]
         usage = None
         if quality is not None:
             told = dict(zip(_COUNTS, counts, strict=True)) | {"quality": quality}
             usage = msgspec.convert(told, TokenUsage)
-        keys = tuple([str(key) for key in row[:width]])
-        found.setdefault(keys, Sums()).add(
-            str(outcome),
-            usage,
-            None if currency is None else Decimal(str(cost)),
-            None if currency is None else str(currency),
-            int(str(count)),
-        )
+        for keys in product(*map(_keys, by, row)):
+            found.setdefault(keys, Sums()).add(
+                str(outcome),
+                usage,
+                None if currency is None else Decimal(str(cost)),
+                None if currency is None else str(currency),
+                int(str(count)),
+                extra=bool(extra),
+            )
     return [found[keys].group(dict(zip(by, keys, strict=True))) for keys in sorted(found)]
+
+
+def _keys(name: str, value: object) -> Sequence[str]:
+    return told_tags(_decode_tags(str(value))) if name == "tag" else (str(value),)

@@ -28,9 +28,10 @@ class TokenUsage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         reasoning_tokens: part of the output that was reasoning.
         input_audio_tokens: part of the input that was sound.
         output_audio_tokens: part of the output that was sound.
+        cache_read_audio_tokens: part of what the cache served, and of the sound in the input.
         quality: `exact`, the provider's final counts; `partial`, what it had reported when the
-            answer broke off or was left, or counts of which it left one out; `estimated`, counted
-            here. A sum has the worst of its parts.
+            answer broke off or was left, or counts of which it left one out (that one is 0);
+            `estimated`, counted here. A sum has the worst of its parts.
     """
 
     input_tokens: int = 0
@@ -41,6 +42,7 @@ class TokenUsage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     reasoning_tokens: int = 0
     input_audio_tokens: int = 0
     output_audio_tokens: int = 0
+    cache_read_audio_tokens: int = 0
     quality: UsageQuality = "exact"
 
     @property
@@ -58,6 +60,7 @@ class TokenUsage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
             reasoning_tokens=self.reasoning_tokens + other.reasoning_tokens,
             input_audio_tokens=self.input_audio_tokens + other.input_audio_tokens,
             output_audio_tokens=self.output_audio_tokens + other.output_audio_tokens,
+            cache_read_audio_tokens=self.cache_read_audio_tokens + other.cache_read_audio_tokens,
             quality=worst(self.quality, other.quality),
         )
 
@@ -70,6 +73,7 @@ class TokenUsage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     def contradictions(self) -> Iterator[str]:
         """Where a part is more than its whole, in words; a sound count has none."""
         cached = self.cache_read_tokens + self.cache_write_tokens
+        cached_sound = self.cache_read_audio_tokens
         for part, whole, words in (
             (cached, self.input_tokens, "cached tokens (read and written) of {} in the input"),
             (
@@ -78,6 +82,8 @@ class TokenUsage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
                 "tokens cached for an hour of {} written to the cache",
             ),
             (self.input_audio_tokens, self.input_tokens, "audio tokens of {} in the input"),
+            (cached_sound, self.cache_read_tokens, "audio tokens of {} read from the cache"),
+            (cached_sound, self.input_audio_tokens, "cached audio tokens of {} in the input"),
             (self.reasoning_tokens, self.output_tokens, "reasoning tokens of {} in the output"),
             (self.output_audio_tokens, self.output_tokens, "audio tokens of {} in the output"),
         ):

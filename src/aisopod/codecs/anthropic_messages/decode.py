@@ -335,7 +335,7 @@ class MessagesDecoder:
         """Usage so far: counts are cumulative, and what an event leaves out holds on."""
         if usage:
             self._usage.update({key: value for key, value in usage.items() if value is not None})
-        return usage_of(self._usage) if self._usage else None
+        return usage_of(self._usage)
 
     def _chunk(self, delta: MessageDelta, **facts: Any) -> ChatCompletionChunk:
         return ChatCompletionChunk(id=self._id, model=self._model, delta=delta, **facts)

@@ -206,13 +206,11 @@ class ConverseDecoder:
         )
 
     def _metadata(self, told: dict[str, Any]) -> ChatCompletionChunk:
-        usage = msgspec.convert(told["usage"], Usage) if told.get("usage") else None
+        usage = _usage(msgspec.convert(told.get("usage"), Usage | None))
         rest = {
             name: value for name, value in told.items() if name not in ("usage", _PADDING) and value
         }
-        return self.chunk(
-            _EMPTY, usage=None if usage is None else _usage(usage), metadata=rest or None
-        )
+        return self.chunk(_EMPTY, usage=usage, metadata=rest or None)
 
     def whole(self, block: dict[str, Any]) -> MessageDelta:
         """A block of a plain answer.
@@ -270,21 +268,25 @@ def _call(index: int, data: dict[str, Any]) -> ToolCallDelta:
         raise msgspec.ValidationError(f"a tool call has no {error}") from error
 
 
-def _usage(told: Usage) -> TokenUsage:
+def _usage(told: Usage | None) -> TokenUsage | None:
     """What a cache read and wrote is part of the input.
 
     https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_TokenUsage.html
     """
+    if told is None or (told.inputTokens is None and told.outputTokens is None):
+        return None
+    is_whole = told.inputTokens is not None and told.outputTokens is not None
     read = told.cacheReadInputTokens or told.cacheReadInputTokenCount or 0
     write = told.cacheWriteInputTokens or told.cacheWriteInputTokenCount or 0
     return TokenUsage(
-        input_tokens=told.inputTokens + read + write,
-        output_tokens=told.outputTokens,
+        input_tokens=(told.inputTokens or 0) + read + write,
+        output_tokens=told.outputTokens or 0,
         cache_read_tokens=read,
         cache_write_tokens=write,
         cache_write_1h_tokens=sum(
             one.inputTokens for one in told.cacheDetails or () if one.ttl == "1h"
         ),
+        quality="exact" if is_whole else "partial",
     )
 
 
@@ -315,6 +317,5 @@ def decode(body: bytes, target: Target) -> list[ChatCompletionChunk]:
         }
     )
     last = decoder.feed(stop)
-    usage = None if answer.usage is None else _usage(answer.usage)
-    facts = decoder.chunk(_EMPTY, usage=usage, metadata=told or None)
+    facts = decoder.chunk(_EMPTY, usage=_usage(answer.usage), metadata=told or None)
     return [*chunks, *([last] if last else []), facts]

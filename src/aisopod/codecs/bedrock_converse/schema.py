@@ -83,8 +83,8 @@ class CacheDetail(msgspec.Struct, gc=False):
 class Usage(msgspec.Struct, gc=False):
     """Token counts; the input's are without what a cache read or wrote."""
 
-    inputTokens: int = 0  # noqa: N815
-    outputTokens: int = 0  # noqa: N815
+    inputTokens: int | None = None  # noqa: N815
+    outputTokens: int | None = None  # noqa: N815
     cacheReadInputTokens: int | None = None  # noqa: N815
     cacheWriteInputTokens: int | None = None  # noqa: N815
     cacheDetails: list[CacheDetail] | None = None  # noqa: N815

@@ -5,7 +5,7 @@ until a part of another kind, or one with a signature. No event says that the st
 """
 
 import base64
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -85,6 +85,17 @@ _MORE_CANDIDATES = ResponseWarning(
 )
 
 
+class _Sound(NamedTuple):
+    """Tokens of sound: in the input, in the output, and what a cache served of the input's."""
+
+    input: int
+    output: int
+    cached: int
+
+
+_SILENT = _Sound(0, 0, 0)
+
+
 class GenerateDecoder:
     """Reads one streamed response.
 
@@ -101,7 +112,7 @@ class GenerateDecoder:
         self._provider = target.provider
         self._id = ""
         self._model = ""
-        self._audio = (0, 0)
+        self._audio = _SILENT
         self._calls = Calls(target.provider)
         self._started = False
         self._finished = False
@@ -131,7 +142,7 @@ class GenerateDecoder:
                         delta=MessageDelta(thinking=text)
                         if parts[0].thought
                         else MessageDelta(content=text),
-                        usage=None if usage is None else _usage(usage, *self._audio),
+                        usage=None if usage is None else _usage(usage, self._audio),
                     )
         return self._read(frame)
 
@@ -182,7 +193,7 @@ class GenerateDecoder:
             delta=delta,
             finish_reason=finish,
             raw_finish_reason=candidate.finishReason if candidate else None,
-            usage=None if usage is None else _usage(usage, *self._audio),
+            usage=None if usage is None else _usage(usage, self._audio),
             logprobs=[raw["logprobsResult"]] if "logprobsResult" in raw else None,
             metadata=_metadata(whole, raw),
             warnings=warnings or None,
@@ -291,25 +302,39 @@ def _image(blob: Blob, signature: str | None, provider: str, frame: bytes) -> Im
     )
 
 
-def _usage(told: Usage, input_audio: int, output_audio: int) -> TokenUsage:
+def _usage(told: Usage, sound: _Sound) -> TokenUsage | None:
     """Thoughts are part of the output, and what the service's tools read part of the input.
 
-    https://ai.google.dev/api/generate-content#UsageMetadata
+    https://ai.google.dev/api/generate-content#UsageMetadata. Vertex's events before the last tell
+    their `trafficType` there and no count. An answer without text is told without a count of it:
+    then the total says that nothing is missing, as JSON of Protocol Buffers leaves out zeros.
     """
+    prompt, answer = told.promptTokenCount, told.candidatesTokenCount
+    thoughts, total = told.thoughtsTokenCount, told.totalTokenCount
+    if prompt is None and answer is None and not thoughts:
+        return None
+    inputs = (prompt or 0) + told.toolUsePromptTokenCount
+    outputs = (answer or 0) + thoughts
+    is_whole = prompt is not None and (answer is not None or total == inputs + outputs)
     return TokenUsage(
-        input_tokens=told.promptTokenCount + told.toolUsePromptTokenCount,
-        output_tokens=told.candidatesTokenCount + told.thoughtsTokenCount,
+        input_tokens=inputs,
+        output_tokens=outputs,
         cache_read_tokens=told.cachedContentTokenCount,
-        reasoning_tokens=told.thoughtsTokenCount,
-        input_audio_tokens=input_audio,
-        output_audio_tokens=output_audio,
+        reasoning_tokens=thoughts,
+        input_audio_tokens=sound.input,
+        output_audio_tokens=sound.output,
+        cache_read_audio_tokens=sound.cached,
+        quality="exact" if is_whole else "partial",
     )
 
 
-def _audio(told: DetailedUsage) -> tuple[int, int]:
-    """Tokens of sound, in the input and in the output."""
+def _audio(told: DetailedUsage) -> _Sound:
     heard = [*(told.promptTokensDetails or ()), *(told.toolUsePromptTokensDetails or ())]
-    return _sound(heard), _sound(told.candidatesTokensDetails or [])
+    return _Sound(
+        _sound(heard),
+        _sound(told.candidatesTokensDetails or []),
+        _sound(told.cacheTokensDetails or []),
+    )
 
 
 def _sound(details: list[Modality]) -> int:

@@ -70,13 +70,14 @@ class Modality(msgspec.Struct, gc=False):
 
 
 class Usage(msgspec.Struct, gc=False):
-    """Token counts so far: each replaces the one before."""
+    """Token counts so far: each replaces the one before. Zeros may be left out."""
 
-    promptTokenCount: int = 0  # noqa: N815
+    promptTokenCount: int | None = None  # noqa: N815
     cachedContentTokenCount: int = 0  # noqa: N815
-    candidatesTokenCount: int = 0  # noqa: N815
+    candidatesTokenCount: int | None = None  # noqa: N815
     thoughtsTokenCount: int = 0  # noqa: N815
     toolUsePromptTokenCount: int = 0  # noqa: N815
+    totalTokenCount: int | None = None  # noqa: N815
 
 
 class DetailedUsage(Usage):
@@ -85,6 +86,7 @@ class DetailedUsage(Usage):
     promptTokensDetails: list[Modality] | None = None  # noqa: N815
     toolUsePromptTokensDetails: list[Modality] | None = None  # noqa: N815
     candidatesTokensDetails: list[Modality] | None = None  # noqa: N815
+    cacheTokensDetails: list[Modality] | None = None  # noqa: N815
 
 
 class Response(msgspec.Struct, gc=False):

@@ -156,10 +156,13 @@ def _finish(reason: str | None) -> FinishReason:
 
 def _usage(chunk: Chunk) -> TokenUsage | None:
     """Counts stand in the last object only; old servers leave out a prompt that was cached."""
-    if chunk.prompt_eval_count is None and chunk.eval_count is None:
+    prompt, answer = chunk.prompt_eval_count, chunk.eval_count
+    if prompt is None and answer is None:
         return None
     return TokenUsage(
-        input_tokens=chunk.prompt_eval_count or 0, output_tokens=chunk.eval_count or 0
+        input_tokens=prompt or 0,
+        output_tokens=answer or 0,
+        quality="partial" if prompt is None or answer is None else "exact",
     )
 
 

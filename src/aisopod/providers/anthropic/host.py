@@ -7,7 +7,7 @@ import msgspec
 
 from aisopod.codecs.anthropic_messages.counting import count_body
 from aisopod.errors import ProtocolError
-from aisopod.providers.host import Credential, Host, Listing, Page, TokenCounting
+from aisopod.providers.host import UNREADABLE, Credential, Host, Listing, Page, TokenCounting
 from aisopod.types import HttpRequest, ModelInfo
 
 __all__ = ["host"]
@@ -71,7 +71,7 @@ def parse_models(body: bytes, provider: str) -> Page:
     try:
         page = msgspec.json.decode(body, type=_Models)
         models = [_info(entry, provider) for entry in page.data]
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise ProtocolError(str(error), dialect="anthropic_models", frame=body) from error
     return Page(models=models, cursor=page.last_id if page.has_more else None)
 
@@ -114,7 +114,7 @@ def parse_count(body: bytes) -> int:
     """
     try:
         return msgspec.json.decode(body, type=_Count).input_tokens
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise ProtocolError(str(error), dialect="anthropic_messages", frame=body) from error
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from aisopod.errors import ProtocolError
-from aisopod.providers.host import Page
+from aisopod.providers.host import UNREADABLE, Page
 from aisopod.types import ModelInfo
 
 __all__ = ["join", "parse_count", "parse_models", "parse_profiles"]
@@ -69,7 +69,7 @@ def parse_models(body: bytes, provider: str) -> Page:
     try:
         entries = msgspec.json.decode(body, type=_Models).modelSummaries
         return Page(models=[_model(entry, provider) for entry in entries])
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise ProtocolError(str(error), dialect="bedrock_models", frame=body) from error
 
 
@@ -113,7 +113,7 @@ def parse_profiles(body: bytes, provider: str) -> Page:
     try:
         page = msgspec.json.decode(body, type=_Profiles)
         models = [_profile(entry, provider) for entry in page.inferenceProfileSummaries]
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise ProtocolError(str(error), dialect="bedrock_profiles", frame=body) from error
     return Page(models=models, cursor=page.nextToken or None)
 
@@ -190,5 +190,5 @@ def parse_count(body: bytes) -> int:
     """
     try:
         return msgspec.json.decode(body, type=_Count).inputTokens
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise ProtocolError(str(error), dialect="bedrock_count", frame=body) from error

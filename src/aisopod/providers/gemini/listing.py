@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from aisopod.errors import ProtocolError
-from aisopod.providers.host import Page
+from aisopod.providers.host import UNREADABLE, Page
 from aisopod.types import ModelInfo
 
 __all__ = ["parse_count", "parse_models", "parse_publisher_models"]
@@ -72,7 +72,7 @@ def parse_publisher_models(body: bytes, provider: str) -> Page:
 def _page(body: bytes) -> _Models:
     try:
         return msgspec.json.decode(body, type=_Models)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise ProtocolError(str(error), dialect="gemini_models", frame=body) from error
 
 
@@ -114,5 +114,5 @@ def parse_count(body: bytes) -> int:
     """
     try:
         return msgspec.json.decode(body, type=_Count).totalTokens
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise ProtocolError(str(error), dialect="gemini_count", frame=body) from error

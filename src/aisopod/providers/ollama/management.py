@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from aisopod.errors import ProtocolError
-from aisopod.providers.host import Page
+from aisopod.providers.host import UNREADABLE, Page
 from aisopod.types import ModelInfo, PullProgress
 
 __all__ = ["decode_pull", "encode_name", "parse_show", "parse_tags"]
@@ -59,7 +59,7 @@ def parse_tags(body: bytes, provider: str) -> Page:
     try:
         entries = msgspec.json.decode(body, type=_Tags).models or []
         return Page(models=[_tag(entry, provider) for entry in entries])
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise ProtocolError(str(error), dialect="ollama_tags", frame=body) from error
 
 
@@ -87,7 +87,7 @@ def parse_show(body: bytes, model: str, provider: str) -> ModelInfo:
     try:
         show = msgspec.json.decode(body, type=_Show)
         raw: dict[str, Any] = msgspec.json.decode(body)
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise ProtocolError(str(error), dialect="ollama_show", frame=body) from error
     facts = show.model_info or {}
     window = facts.get(f"{facts.get('general.architecture')}.context_length")
@@ -120,7 +120,7 @@ def decode_pull(frame: bytes) -> PullProgress:
     """
     try:
         step = msgspec.json.decode(frame, type=_Pull)
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise ProtocolError(str(error), dialect="ollama_pull", frame=frame) from error
     if step.error is not None:
         from aisopod.codecs.ollama_chat.errors import decode_error

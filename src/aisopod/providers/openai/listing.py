@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from aisopod.errors import ProtocolError
-from aisopod.providers.host import Listing, Page
+from aisopod.providers.host import UNREADABLE, Listing, Page
 from aisopod.types import ModelInfo
 
 __all__ = ["listing", "parse_models"]
@@ -42,7 +42,7 @@ def parse_models(body: bytes, provider: str) -> Page:
     """
     try:
         value = msgspec.json.decode(body)
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise ProtocolError(
             "the list of models is not JSON", dialect="openai_chat", frame=body
         ) from error
