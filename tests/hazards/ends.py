@@ -11,7 +11,18 @@ from aisopod.simulator import Reply, Script, Simulator
 from aisopod.types import ChatCompletion, Message
 from support.dialects import DIALECTS, INVOKE, Dialect
 
-__all__ = ["PAIRS", "WEATHER", "address", "asked", "meeting", "on_each", "on_pairs", "said", "user"]
+__all__ = [
+    "PAIRS",
+    "WEATHER",
+    "address",
+    "asked",
+    "meeting",
+    "on_each",
+    "on_pairs",
+    "quality_of_cut",
+    "said",
+    "user",
+]
 
 KEY = "hazard-key-0123456789"
 PAIRS = [(one, other) for one in DIALECTS for other in DIALECTS if one is not other]
@@ -42,6 +53,11 @@ def user(text: str) -> Message:
 
 def said(text: str) -> Reply:
     return Reply(content=text)
+
+
+def quality_of_cut(dialect: Dialect) -> str:
+    """What is known of the tokens of an answer that was cut: some wires count from the beginning."""
+    return "partial" if dialect.provider in {"anthropic", "gemini"} else "estimated"
 
 
 @asynccontextmanager

@@ -8,7 +8,7 @@ import pytest
 from aisopod import AsyncClient
 from aisopod.simulator import Reply, Simulator
 from aisopod.types import Message, TextPart, ThinkingPart, ToolCall
-from hazards.ends import WEATHER, address, asked, meeting, on_each, user
+from hazards.ends import WEATHER, address, asked, meeting, on_each, quality_of_cut, user
 from support.dialects import Dialect
 
 CALL = ToolCall(id="call_1", name="weather", arguments='{"city": "Paris", "unit": "C"}')
@@ -76,7 +76,8 @@ async def test_left(dialect: Dialect, count: int) -> None:
         if left and not received.completed:
             assert received.disconnected_at is not None
             assert partial.finish_reason is None
-            assert partial.usage is None or partial.usage.quality == "partial"
+            assert partial.usage is not None
+            assert partial.usage.quality == quality_of_cut(dialect)
         await _goes_on(client, dialect, partial.message)
 
 
