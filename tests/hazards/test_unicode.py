@@ -1,6 +1,5 @@
 """Texts that no UTF-8 can be made of, and those that only look so."""
 
-import base64
 from typing import Any
 
 import msgspec
@@ -9,15 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aisopod import AsyncClient, Config, ProviderConfig, Secret
-from aisopod.codecs.bedrock_invoke.codec import codec as invoke
-from aisopod.codecs.codec import Codec, Decoder
+from aisopod.codecs.codec import Codec
 from aisopod.codecs.halves import mending
 from aisopod.codecs.text import sound
 from aisopod.errors import InvalidRequestError, ProtocolError
 from aisopod.normalise.target import Target
 from aisopod.simulator import Reply
 from aisopod.types import (
-    ChatCompletion,
     ChatCompletionRequest,
     Message,
     TextPart,
@@ -28,6 +25,7 @@ from aisopod.types import (
 )
 from hazards.ends import asked, meeting, on_each, user
 from support.dialects import DIALECTS, Dialect, carried, named, texts
+from support.halves import DECODED, escaped, read_stream, sign
 from support.mutations import wire_body
 from support.raw_server import Exchange, serving
 from support.validity import problems
@@ -144,9 +142,7 @@ def _read(codec: Codec, pieces: list[bytes]) -> Any:
 
 # --- halves that an answer escapes --------------------------------------------------------------
 
-# In the simulator's answers these stand for halves, which no UTF-8 could hold.
-HIGH, LOW = "\ue000", "\ue001"
-ESCAPES = {HIGH.encode(): b"\\ud83d", LOW.encode(): b"\\udc4D"}
+HIGH, LOW = sign(0xD83D), sign(0xDC4D)
 HALVED = {
     "whole": (f"a{HIGH}{LOW}b", "a👍b"),
     "high": (f"a{HIGH}b", "a\ufffdb"),
@@ -158,54 +154,20 @@ HALVED = {
     "beside-a-whole-one": (f"🎉{HIGH}{LOW}🎉{HIGH}", "🎉👍🎉\ufffd"),
 }
 halved = pytest.mark.parametrize(("said", "meant"), HALVED.values(), ids=HALVED)
-INVOKE = Dialect(
-    name="bedrock_invoke",
-    codec=invoke,
-    provider="bedrock-anthropic",
-    model="anthropic.claude-sonnet-4-5",
-)
-DECODED = [*DIALECTS, INVOKE]
-
-
-def escaped(frame: bytes) -> bytes:
-    """With halves for their signs, also in the frames within InvokeModel's."""
-    found = msgspec.json.decode(frame) if frame.startswith(b'{"chunk"') else None
-    if found is not None:
-        inner = escaped(base64.b64decode(found["chunk"]["bytes"]))
-        return msgspec.json.encode({"chunk": {"bytes": base64.b64encode(inner).decode()}})
-    for sign, escape in ESCAPES.items():
-        frame = frame.replace(sign, escape)
-    return frame
-
-
-def answered(dialect: Dialect, reply: Reply) -> ChatCompletion:
-    """What an exchange makes of the simulator's stream with halves in it."""
-    body = wire_body(dialect.name, reply)
-    framing = dialect.codec.framing()
-    decoder: Decoder = dialect.codec.stream_decoder(Target(provider=dialect.provider, model="m"))
-    chunks = []
-    for frame in map(escaped, [*framing.feed(body), *framing.close()]):
-        try:
-            chunks.append(decoder.feed(frame))
-        except ProtocolError as error:
-            decoder = mending(decoder, frame, error)
-            chunks.append(decoder.feed(frame))
-    chunks.append(decoder.close())
-    return fold([chunk for chunk in chunks if chunk is not None])
 
 
 @halved
 @pytest.mark.parametrize("size", [1, 2, 1000])
 @pytest.mark.parametrize("dialect", DECODED, ids=named)
 def test_halves_in_a_stream(dialect: Dialect, size: int, said: str, meant: str) -> None:
-    assert answered(dialect, Reply(content=said, chunk_chars=size)).text == meant
+    assert read_stream(dialect, Reply(content=said, chunk_chars=size)).text == meant
 
 
 @halved
 @pytest.mark.parametrize("dialect", DECODED, ids=named)
 def test_halves_in_thinking(dialect: Dialect, said: str, meant: str) -> None:
     reply = Reply(content=[ThinkingPart(text=said), TextPart(text="So.")], chunk_chars=1)
-    answer = answered(dialect, reply)
+    answer = read_stream(dialect, reply)
     assert (answer.thinking, answer.text) == (meant, "So.")
 
 
@@ -215,7 +177,7 @@ def test_halves_in_arguments(dialect: Dialect, said: str, meant: str) -> None:
     arguments = msgspec.json.encode({"city": said}).decode()
     calls = [ToolCall(id=f"call_{at}", name="weather", arguments=arguments) for at in range(2)]
     reply = Reply(content=[TextPart(text=said)], tool_calls=calls, chunk_chars=1)
-    answer = answered(dialect, reply)
+    answer = read_stream(dialect, reply)
     assert answer.text == meant
     assert [call.parse() for call in answer.tool_calls] == [{"city": meant}] * 2
 
@@ -226,7 +188,7 @@ def test_halves_in_arguments(dialect: Dialect, said: str, meant: str) -> None:
 def test_whatever_halves_a_stream_has(dialect: Dialect, pieces: list[str]) -> None:
     said = "".join(pieces)
     meant = sound(said.replace(HIGH, "\ud83d").replace(LOW, "\udc4d"))
-    assert answered(dialect, Reply(content=said, chunk_chars=1)).text == meant
+    assert read_stream(dialect, Reply(content=said, chunk_chars=1)).text == meant
 
 
 @halved
