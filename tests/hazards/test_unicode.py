@@ -1,5 +1,6 @@
 """Texts that no UTF-8 can be made of, and those that only look so."""
 
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -11,9 +12,9 @@ from aisopod import AsyncClient, Config, ProviderConfig, Secret
 from aisopod.codecs.codec import Codec
 from aisopod.codecs.halves import mending
 from aisopod.codecs.text import sound
-from aisopod.errors import InvalidRequestError, ProtocolError
+from aisopod.errors import ConfigurationError, InvalidRequestError, ProtocolError
 from aisopod.normalise.target import Target
-from aisopod.simulator import Reply
+from aisopod.simulator import Reply, Simulator
 from aisopod.types import (
     ChatCompletionRequest,
     Message,
@@ -24,7 +25,7 @@ from aisopod.types import (
     fold,
 )
 from hazards.ends import asked, meeting, on_each, user
-from support.dialects import DIALECTS, Dialect, carried, named, texts
+from support.dialects import DIALECTS, PROVIDERS, Dialect, carried, named, texts
 from support.halves import DECODED, escaped, read_stream, sign
 from support.mutations import wire_body
 from support.raw_server import Exchange, serving
@@ -223,6 +224,21 @@ async def test_halves_over_the_network(
     assert response.text == meant
 
 
+async def test_halves_in_a_last_frame_without_its_end() -> None:
+    async def answer(exchange: Exchange) -> None:
+        await exchange.headers("application/x-ndjson")
+        await exchange.chunk(b'{"model":"m","message":{"content":"a\\ud83d"},"done":false}\n')
+        await exchange.chunk(b'{"model":"m","message":{"content":"\\ude00\\udbff"},"done":true}')
+        await exchange.end()
+
+    async with serving(answer) as server:
+        config = Config(providers={"ollama": ProviderConfig(base_url=server.url)}, state="memory")
+        async with AsyncClient(config) as client, client.stream("ollama/m", "hi") as stream:
+            async for _ in stream:
+                pass
+    assert stream.response.text == "a😀\ufffd"
+
+
 @pytest.mark.parametrize("dialect", DIALECTS, ids=named)
 def test_halves_in_an_error(dialect: Dialect) -> None:
     body = b'{"error":{"message":"no \\ud83d","type":"x","code":1},"message":"no \\ud83d"}'
@@ -279,3 +295,59 @@ async def test_a_model_with_half_a_character_is_refused_before_the_network() -> 
         assert caught.value.field == "model"
         str(caught.value).encode()
         assert simulator.requests == []
+
+
+# --- where else a text of somebody's goes -------------------------------------------------------
+
+LISTINGS = {
+    "halves": b'{"data":[{"id":"\\ud83d"}],"models":[{"name":"\\ud83d"}],"modelSummaries":[{"modelId":"\\ud83d"}]}',
+    "nested": b'{"x":' + b"[" * 100_000,
+    "no-utf-8": b'{"data":[{"id":"\xff"}],"models":[{"name":"\xff"}],"modelSummaries":[{"modelId":"\xff"}]}',
+}
+
+
+@pytest.mark.parametrize("body", LISTINGS.values(), ids=LISTINGS)
+@pytest.mark.parametrize("provider", PROVIDERS)
+async def test_a_listing_that_cannot_be_read(provider: str, body: bytes) -> None:
+    async def answer(exchange: Exchange) -> None:
+        await exchange.headers("application/json")
+        await exchange.chunk(body)
+        await exchange.end()
+
+    region = {"region": "us-east-1"} if provider == "bedrock" else {}
+    async with serving(answer) as server:
+        own = ProviderConfig(base_url=server.url, api_key=Secret("k-0123456789"), options=region)
+        async with AsyncClient(Config(providers={provider: own}, state="memory")) as client:
+            with pytest.raises(ProtocolError):
+                await client.list_models(provider)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("x-a", "v\ud83d"), ("x-a", "v\nx-b: c"), ("x-\ud83d", "v"), ("x\n", "v")],
+)
+async def test_headers_that_no_request_can_carry(name: str, value: str) -> None:
+    """They came to the network cut, or as an exception of the HTTP library's."""
+    own = ProviderConfig(api_key=Secret("k-0123456789"), headers={name: value})
+    async with AsyncClient(Config(providers={"openai": own}, state="memory")) as client:
+        with pytest.raises(ConfigurationError, match=r"providers\.openai\.headers: 'x") as caught:
+            await client.complete("openai/gpt-4o", "hi")
+    assert value == "v" or ascii(value)[1:-1] not in str(caught.value)
+
+
+async def test_options_that_no_request_can_carry() -> None:
+    own = ProviderConfig(api_key=Secret("k-0123456789"), options={"organization": "o\ud83d"})
+    async with AsyncClient(Config(providers={"openai": own}, state="memory")) as client:
+        with pytest.raises(ConfigurationError, match=r"options\.organization: 'o.ud83d'"):
+            await client.complete("openai/gpt-4o", "hi")
+
+
+async def test_tags_are_kept_with_the_row(tmp_path: Path) -> None:
+    """A row that cannot be written would be a request that nobody counts."""
+    with Simulator([Reply(content="ok")]) as simulator:
+        own = ProviderConfig(base_url=simulator.url_for("openai"), api_key=Secret("k-0123456789"))
+        config = Config(providers={"openai": own}, state=f"sqlite:///{tmp_path}/state.db")
+        async with AsyncClient(config) as client:
+            await client.complete("openai/gpt-4o", "hi", tags={"us\ud83der": "a\udc00"})
+            rows = await client.usage(by=["tag:us\ufffder"])
+    assert [list(row.keys.values()) for row in rows] == [["a\ufffd"]]

@@ -6,7 +6,10 @@ from typing import Any
 
 import msgspec
 
-__all__ = ["read_text", "without_halves"]
+__all__ = ["UNREADABLE", "read_text", "without_halves"]
+
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What reading JSON raises: bytes that are no UTF-8 and absurd nesting are no errors of msgspec's own."""
 
 # An escaped backslash and a whole pair are passed over, so that what is left is alone.
 _LONE = re.compile(
