@@ -1,6 +1,6 @@
 """Texts that no UTF-8 can be made of, and those that only look so."""
 
-import base64
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -9,15 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aisopod import AsyncClient, Config, ProviderConfig, Secret
-from aisopod.codecs.bedrock_invoke.codec import codec as invoke
-from aisopod.codecs.codec import Codec, Decoder
+from aisopod.codecs.codec import Codec
 from aisopod.codecs.halves import mending
 from aisopod.codecs.text import sound
-from aisopod.errors import InvalidRequestError, ProtocolError
+from aisopod.errors import ConfigurationError, InvalidRequestError, ProtocolError
 from aisopod.normalise.target import Target
-from aisopod.simulator import Reply
+from aisopod.simulator import Reply, Simulator
 from aisopod.types import (
-    ChatCompletion,
     ChatCompletionRequest,
     Message,
     TextPart,
@@ -27,7 +25,8 @@ from aisopod.types import (
     fold,
 )
 from hazards.ends import asked, meeting, on_each, user
-from support.dialects import DIALECTS, Dialect, carried, named, texts
+from support.dialects import DIALECTS, PROVIDERS, Dialect, carried, named, texts
+from support.halves import DECODED, escaped, read_stream, sign
 from support.mutations import wire_body
 from support.raw_server import Exchange, serving
 from support.validity import problems
@@ -144,9 +143,7 @@ def _read(codec: Codec, pieces: list[bytes]) -> Any:
 
 # --- halves that an answer escapes --------------------------------------------------------------
 
-# In the simulator's answers these stand for halves, which no UTF-8 could hold.
-HIGH, LOW = "\ue000", "\ue001"
-ESCAPES = {HIGH.encode(): b"\\ud83d", LOW.encode(): b"\\udc4D"}
+HIGH, LOW = sign(0xD83D), sign(0xDC4D)
 HALVED = {
     "whole": (f"a{HIGH}{LOW}b", "a👍b"),
     "high": (f"a{HIGH}b", "a\ufffdb"),
@@ -158,54 +155,20 @@ HALVED = {
     "beside-a-whole-one": (f"🎉{HIGH}{LOW}🎉{HIGH}", "🎉👍🎉\ufffd"),
 }
 halved = pytest.mark.parametrize(("said", "meant"), HALVED.values(), ids=HALVED)
-INVOKE = Dialect(
-    name="bedrock_invoke",
-    codec=invoke,
-    provider="bedrock-anthropic",
-    model="anthropic.claude-sonnet-4-5",
-)
-DECODED = [*DIALECTS, INVOKE]
-
-
-def escaped(frame: bytes) -> bytes:
-    """With halves for their signs, also in the frames within InvokeModel's."""
-    found = msgspec.json.decode(frame) if frame.startswith(b'{"chunk"') else None
-    if found is not None:
-        inner = escaped(base64.b64decode(found["chunk"]["bytes"]))
-        return msgspec.json.encode({"chunk": {"bytes": base64.b64encode(inner).decode()}})
-    for sign, escape in ESCAPES.items():
-        frame = frame.replace(sign, escape)
-    return frame
-
-
-def answered(dialect: Dialect, reply: Reply) -> ChatCompletion:
-    """What an exchange makes of the simulator's stream with halves in it."""
-    body = wire_body(dialect.name, reply)
-    framing = dialect.codec.framing()
-    decoder: Decoder = dialect.codec.stream_decoder(Target(provider=dialect.provider, model="m"))
-    chunks = []
-    for frame in map(escaped, [*framing.feed(body), *framing.close()]):
-        try:
-            chunks.append(decoder.feed(frame))
-        except ProtocolError as error:
-            decoder = mending(decoder, frame, error)
-            chunks.append(decoder.feed(frame))
-    chunks.append(decoder.close())
-    return fold([chunk for chunk in chunks if chunk is not None])
 
 
 @halved
 @pytest.mark.parametrize("size", [1, 2, 1000])
 @pytest.mark.parametrize("dialect", DECODED, ids=named)
 def test_halves_in_a_stream(dialect: Dialect, size: int, said: str, meant: str) -> None:
-    assert answered(dialect, Reply(content=said, chunk_chars=size)).text == meant
+    assert read_stream(dialect, Reply(content=said, chunk_chars=size)).text == meant
 
 
 @halved
 @pytest.mark.parametrize("dialect", DECODED, ids=named)
 def test_halves_in_thinking(dialect: Dialect, said: str, meant: str) -> None:
     reply = Reply(content=[ThinkingPart(text=said), TextPart(text="So.")], chunk_chars=1)
-    answer = answered(dialect, reply)
+    answer = read_stream(dialect, reply)
     assert (answer.thinking, answer.text) == (meant, "So.")
 
 
@@ -215,7 +178,7 @@ def test_halves_in_arguments(dialect: Dialect, said: str, meant: str) -> None:
     arguments = msgspec.json.encode({"city": said}).decode()
     calls = [ToolCall(id=f"call_{at}", name="weather", arguments=arguments) for at in range(2)]
     reply = Reply(content=[TextPart(text=said)], tool_calls=calls, chunk_chars=1)
-    answer = answered(dialect, reply)
+    answer = read_stream(dialect, reply)
     assert answer.text == meant
     assert [call.parse() for call in answer.tool_calls] == [{"city": meant}] * 2
 
@@ -226,7 +189,7 @@ def test_halves_in_arguments(dialect: Dialect, said: str, meant: str) -> None:
 def test_whatever_halves_a_stream_has(dialect: Dialect, pieces: list[str]) -> None:
     said = "".join(pieces)
     meant = sound(said.replace(HIGH, "\ud83d").replace(LOW, "\udc4d"))
-    assert answered(dialect, Reply(content=said, chunk_chars=1)).text == meant
+    assert read_stream(dialect, Reply(content=said, chunk_chars=1)).text == meant
 
 
 @halved
@@ -259,6 +222,21 @@ async def test_halves_over_the_network(
         async with AsyncClient(config) as client:
             response = await asked(client, dialect, [user("hi")], stream=stream)
     assert response.text == meant
+
+
+async def test_halves_in_a_last_frame_without_its_end() -> None:
+    async def answer(exchange: Exchange) -> None:
+        await exchange.headers("application/x-ndjson")
+        await exchange.chunk(b'{"model":"m","message":{"content":"a\\ud83d"},"done":false}\n')
+        await exchange.chunk(b'{"model":"m","message":{"content":"\\ude00\\udbff"},"done":true}')
+        await exchange.end()
+
+    async with serving(answer) as server:
+        config = Config(providers={"ollama": ProviderConfig(base_url=server.url)}, state="memory")
+        async with AsyncClient(config) as client, client.stream("ollama/m", "hi") as stream:
+            async for _ in stream:
+                pass
+    assert stream.response.text == "a😀\ufffd"
 
 
 @pytest.mark.parametrize("dialect", DIALECTS, ids=named)
@@ -317,3 +295,59 @@ async def test_a_model_with_half_a_character_is_refused_before_the_network() -> 
         assert caught.value.field == "model"
         str(caught.value).encode()
         assert simulator.requests == []
+
+
+# --- where else a text of somebody's goes -------------------------------------------------------
+
+LISTINGS = {
+    "halves": b'{"data":[{"id":"\\ud83d"}],"models":[{"name":"\\ud83d"}],"modelSummaries":[{"modelId":"\\ud83d"}]}',
+    "nested": b'{"x":' + b"[" * 100_000,
+    "no-utf-8": b'{"data":[{"id":"\xff"}],"models":[{"name":"\xff"}],"modelSummaries":[{"modelId":"\xff"}]}',
+}
+
+
+@pytest.mark.parametrize("body", LISTINGS.values(), ids=LISTINGS)
+@pytest.mark.parametrize("provider", PROVIDERS)
+async def test_a_listing_that_cannot_be_read(provider: str, body: bytes) -> None:
+    async def answer(exchange: Exchange) -> None:
+        await exchange.headers("application/json")
+        await exchange.chunk(body)
+        await exchange.end()
+
+    region = {"region": "us-east-1"} if provider == "bedrock" else {}
+    async with serving(answer) as server:
+        own = ProviderConfig(base_url=server.url, api_key=Secret("k-0123456789"), options=region)
+        async with AsyncClient(Config(providers={provider: own}, state="memory")) as client:
+            with pytest.raises(ProtocolError):
+                await client.list_models(provider)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("x-a", "v\ud83d"), ("x-a", "v\nx-b: c"), ("x-\ud83d", "v"), ("x\n", "v")],
+)
+async def test_headers_that_no_request_can_carry(name: str, value: str) -> None:
+    """They came to the network cut, or as an exception of the HTTP library's."""
+    own = ProviderConfig(api_key=Secret("k-0123456789"), headers={name: value})
+    async with AsyncClient(Config(providers={"openai": own}, state="memory")) as client:
+        with pytest.raises(ConfigurationError, match=r"providers\.openai\.headers: 'x") as caught:
+            await client.complete("openai/gpt-4o", "hi")
+    assert value == "v" or ascii(value)[1:-1] not in str(caught.value)
+
+
+async def test_options_that_no_request_can_carry() -> None:
+    own = ProviderConfig(api_key=Secret("k-0123456789"), options={"organization": "o\ud83d"})
+    async with AsyncClient(Config(providers={"openai": own}, state="memory")) as client:
+        with pytest.raises(ConfigurationError, match=r"options\.organization: 'o.ud83d'"):
+            await client.complete("openai/gpt-4o", "hi")
+
+
+async def test_tags_are_kept_with_the_row(tmp_path: Path) -> None:
+    """A row that cannot be written would be a request that nobody counts."""
+    with Simulator([Reply(content="ok")]) as simulator:
+        own = ProviderConfig(base_url=simulator.url_for("openai"), api_key=Secret("k-0123456789"))
+        config = Config(providers={"openai": own}, state=f"sqlite:///{tmp_path}/state.db")
+        async with AsyncClient(config) as client:
+            await client.complete("openai/gpt-4o", "hi", tags={"us\ud83der": "a\udc00"})
+            rows = await client.usage(by=["tag:us\ufffder"])
+    assert [list(row.keys.values()) for row in rows] == [["a\ufffd"]]

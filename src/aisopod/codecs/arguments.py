@@ -2,11 +2,13 @@
 
 import msgspec
 
-from aisopod.codecs.text import sound
+from aisopod.codecs.codec import UNREADABLE
+from aisopod.codecs.text import LONE_SURROGATES, sound
 from aisopod.normalise.notes import Notes
 from aisopod.types import ToolCall
+from aisopod.types.json_text import read_text, without_halves
 
-__all__ = ["arguments_object", "object_text"]
+__all__ = ["arguments_object", "object_text", "value_or_text"]
 
 
 def arguments_object(call: ToolCall, index: int, notes: Notes) -> object:
@@ -17,8 +19,13 @@ def arguments_object(call: ToolCall, index: int, notes: Notes) -> object:
         index: index of its message.
         notes: told where the arguments are no object.
     """
-    found = object_text(sound(call.arguments).strip() or "{}")
+    text = sound(call.arguments).strip() or "{}"
+    found = object_text(text)
     if found is not None:
+        return found
+    found = object_text(without_halves(text))
+    if found is not None:
+        notes.warn("lone_surrogates", LONE_SURROGATES, index=index)
         return found
     notes.warn(
         "invalid_arguments",
@@ -36,3 +43,11 @@ def object_text(text: str) -> msgspec.Raw | None:
     except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
         pass
     return None
+
+
+def value_or_text(text: str) -> object:
+    """The JSON that a text is; the text where it was cut short: better kept so than lost."""
+    try:
+        return read_text(text)
+    except UNREADABLE:
+        return text

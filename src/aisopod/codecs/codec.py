@@ -20,12 +20,9 @@ from aisopod.types import (
     RateLimit,
     ResponseWarning,
 )
+from aisopod.types.json_text import UNREADABLE
 
 __all__ = ["TOOL_CALL_CUT", "UNREADABLE", "Codec", "Decoder", "Encoded", "Notes", "Target"]
-
-UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-"""What reading JSON raises: bytes that are no UTF-8 and absurd nesting are no errors of msgspec's own."""
-
 
 TOOL_CALL_CUT = ResponseWarning(
     rule="tool_call_cut",

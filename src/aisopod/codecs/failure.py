@@ -1,15 +1,12 @@
 """What the dialects' readings of failures share: bodies, waiting times, sizes of prompts."""
 
-import contextlib
 import math
 import re
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
-
 from aisopod.codecs.codec import UNREADABLE
-from aisopod.codecs.halves import without_halves
+from aisopod.types.json_text import read_text
 
 __all__ = [
     "as_count",
@@ -29,10 +26,10 @@ __all__ = [
 
 def read_json(body: bytes) -> Any:  # noqa: ANN401 - any JSON value
     """The body's value, or None where it is no JSON."""
-    for text in (body, without_halves(body)):
-        with contextlib.suppress(*UNREADABLE):
-            return msgspec.json.decode(text)
-    return None
+    try:
+        return read_text(body.decode())
+    except UNREADABLE:
+        return None
 
 
 def as_dict(value: object) -> dict[str, Any]:

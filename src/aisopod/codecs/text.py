@@ -6,7 +6,9 @@ import msgspec
 
 from aisopod.normalise.notes import Notes
 
-__all__ = ["encode_json", "sound"]
+__all__ = ["LONE_SURROGATES", "encode_json", "sound"]
+
+LONE_SURROGATES = "halves of characters that no wire carries were replaced"
 
 _encode = msgspec.json.Encoder().encode
 
@@ -16,7 +18,7 @@ def encode_json(body: dict[str, Any], notes: Notes) -> bytes:
     try:
         return _encode(body)
     except UnicodeEncodeError:
-        notes.warn("lone_surrogates", "halves of characters that no wire carries were replaced")
+        notes.warn("lone_surrogates", LONE_SURROGATES)
         return _encode(_cleaned(body))
 
 

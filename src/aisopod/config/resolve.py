@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import msgspec
 import platformdirs
 
 from aisopod.config.network import without_userinfo
-from aisopod.config.schema import Config, ProviderConfig
+from aisopod.config.schema import Config, HeaderName, HeaderValue, ProviderConfig
 from aisopod.errors import ConfigurationError, MissingCredentialError, MissingSettingError
 from aisopod.providers.host import Credential, Host
 from aisopod.types import Secret, Timeouts
@@ -24,6 +25,7 @@ __all__ = [
     "options_for",
     "secret_file",
     "sendable",
+    "sendable_headers",
     "settings_for",
     "state_folder",
     "timeouts_for",
@@ -251,13 +253,30 @@ def _is_http_url(url: str) -> bool:
     return parts.scheme in {"http", "https"} and bool(parts.hostname)
 
 
+def sendable_headers(headers: Mapping[str, str], place: str) -> Mapping[str, str]:
+    """The headers, if a request can carry them; files are held to the same when they are read.
+
+    Raises:
+        ConfigurationError: one would be cut, or begin another. Its value may be a credential.
+    """
+    for name, value in headers.items():
+        try:
+            msgspec.convert({name: value}, dict[HeaderName, HeaderValue])
+        except msgspec.ValidationError:
+            raise ConfigurationError(
+                f"{place}.headers: {name!r} or its value holds characters that no header has, such "
+                "as a line break or half a character; write both anew, the value in one line"
+            ) from None
+    return headers
+
+
 def options_for(
     host: Host, config: Config, environ: Mapping[str, str] | None = None
 ) -> dict[str, str]:
     """The host's own options: the environment's, and over them the configuration's.
 
     Raises:
-        ConfigurationError: the host has no such option.
+        ConfigurationError: the host has no such option, or no address and no header can hold it.
     """
     environ = os.environ if environ is None else environ
     found = {
@@ -279,7 +298,14 @@ def options_for(
             raise ConfigurationError(
                 f"providers.{host.id}.options.{option}: {host.name} has no such option; {allowed}"
             )
-    return {**found, **settings.options}
+    options = {**found, **settings.options}
+    for option, value in options.items():
+        if not value.isprintable():
+            raise ConfigurationError(
+                f"providers.{host.id}.options.{option}: {value!r} holds characters that no address "
+                "and no header has, such as a line break or half a character; write it anew"
+            )
+    return options
 
 
 def timeouts_for(host: Host, config: Config) -> Timeouts:

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 import msgspec
 
 from aisopod.codecs.codec import Decoder, Encoded
-from aisopod.codecs.halves import MendingDecoder, decode_mended, mending
+from aisopod.codecs.halves import decode_mended, mending
 from aisopod.errors import (
     AisopodError,
     FirstTokenTimeoutError,
@@ -109,7 +109,7 @@ class Exchange:
                         yield chunk
                     if watch.waiting_since is None:
                         watch.waiting_since = clock()
-                ending = _ending(framing, MendingDecoder(decoder))
+                ending = _ending(framing, decoder)
             for chunk in ending:
                 yield chunk
             yield self._closing(info, clock())
@@ -293,7 +293,11 @@ def _ending(framing: Framing, decoder: Decoder) -> list[ChatCompletionChunk]:
     if not decoder.done:
         for frame in framing.close():
             try:
-                chunks.append(decoder.feed(frame))
+                try:
+                    chunks.append(decoder.feed(frame))
+                except ProtocolError as error:
+                    decoder = mending(decoder, frame, error)
+                    chunks.append(decoder.feed(frame))
             except ProtocolError as error:
                 raise StreamInterruptedError(
                     f"the stream ended in the middle of a frame: {error.frame[:80]!r}"

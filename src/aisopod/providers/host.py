@@ -10,6 +10,7 @@ from urllib.parse import quote
 import msgspec
 
 from aisopod.types import HttpRequest, ModelInfo, PullProgress, Secret
+from aisopod.types.json_text import UNREADABLE
 
 if TYPE_CHECKING:
     from aisopod.codecs.codec import Codec
@@ -27,10 +28,6 @@ __all__ = [
     "bearer",
     "joined_headers",
 ]
-
-
-UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-"""What reading JSON raises; named once more for those who list models, as they load no codec."""
 
 
 class Credential(msgspec.Struct, frozen=True, kw_only=True):

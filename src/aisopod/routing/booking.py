@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
+from aisopod.codecs.text import sound
 from aisopod.routing.candidates import Candidate
 from aisopod.routing.context import Wishes
 from aisopod.routing.recorder import session_hash
@@ -30,7 +31,10 @@ class Booking:
         self._ledger = ledger
         self._first = first
         self._session = session_hash(wishes.session) if wishes.session is not None else ""
-        self._tags = dict(wishes.tags or {})
+        # A half of a character, which nothing that keeps rows can hold, must not cost the whole row.
+        self._tags = {
+            sound(str(name)): sound(str(tag)) for name, tag in (wishes.tags or {}).items()
+        }
         self._at = at
         self._content_at: float | None = None
         self._id = ledger.begin(first.provider, first.model, session=self._session, tags=self._tags)

@@ -77,14 +77,20 @@ def engine_at(
     headers: Mapping[str, str] | None = None,
     timeouts: Timeouts | None = None,
 ) -> Provider:
-    """The provider at a place, with all else that is configured."""
+    """The provider at a place, with all else that is configured.
+
+    Raises:
+        ConfigurationError: something of it is wrong.
+    """
     settings = configuration.settings_for(host, config)
     return Provider(
         host,
         transport(),
         credential=credential,
         base_url=place.base_url,
-        headers={**settings.headers, **(headers or {})},
+        headers=configuration.sendable_headers(
+            {**settings.headers, **(headers or {})}, f"providers.{host.id}"
+        ),
         options=place.options,
         timeouts=timeouts or configuration.timeouts_for(host, config),
         on_unsupported=config.on_unsupported,

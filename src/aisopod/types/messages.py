@@ -1,11 +1,13 @@
 """Messages and tool calls."""
 
+from functools import partial
 from typing import Any, Literal
 
 import msgspec
 
 from aisopod.errors import OutputValidationError
 from aisopod.types.content import CacheControl, Part, TextPart
+from aisopod.types.json_text import read_text
 
 __all__ = ["Message", "Role", "ToolCall"]
 
@@ -38,8 +40,9 @@ class ToolCall(msgspec.Struct, frozen=True, kw_only=True):
             OutputValidationError: they are not valid JSON, or not of that type.
         """
         try:
-            return msgspec.json.decode(self.arguments.strip() or "{}", type=type)
-        except msgspec.DecodeError as error:
+            decode = partial(msgspec.json.decode, type=type)
+            return read_text(self.arguments.strip() or "{}", decode)
+        except ValueError as error:  # also where no UTF-8 can be made of them
             raise OutputValidationError(
                 f"the arguments of {self.name} ({self.id}) cannot be read: {error}",
                 text=self.arguments,

@@ -1,10 +1,12 @@
 """JSON schemas from Python types, and values back from JSON text."""
 
+from functools import partial
 from typing import Any
 
 import msgspec
 
 from aisopod.errors import InvalidRequestError, OutputValidationError
+from aisopod.types.json_text import read_text
 from aisopod.types.validation import adapter
 
 __all__ = ["UNDESCRIBED", "inlined", "object_schema", "parse_as", "type_schema"]
@@ -47,8 +49,8 @@ def parse_as(text: str, type_: Any) -> Any:  # noqa: ANN401 - any type that has 
     validator = adapter(type_)
     try:
         if validator is not None:
-            return validator.validate_json(text)
-        return msgspec.json.decode(text, type=type_)
+            return read_text(text, validator.validate_json)
+        return read_text(text, partial(msgspec.json.decode, type=type_))
     except ValueError as error:  # both libraries' validation errors are ValueErrors
         raise OutputValidationError(
             f"the answer does not fit {getattr(type_, '__name__', type_)}: {error}", text=text

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from aisopod.codecs.anthropic_messages import schema
-from aisopod.codecs.codec import UNREADABLE
+from aisopod.codecs.arguments import value_or_text
 from aisopod.types import OpaquePart, Part, TextPart, ThinkingPart
 
 __all__ = ["Block", "OpenBlock", "open_block"]
@@ -85,10 +85,7 @@ class OpenBlock:
             return ThinkingPart(redacted=data["data"], provider=self._provider)
         if self._json:
             text = "".join(self._json)
-            try:
-                data["input"] = msgspec.json.decode(text) if text else data.get("input", {})
-            except UNREADABLE:
-                data["input"] = text  # cut short: better kept as text than lost
+            data["input"] = value_or_text(text) if text else data.get("input", {})
         return OpaquePart(provider=self._provider, kind=kind, data=data)
 
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import msgspec
 
+from aisopod.codecs.arguments import value_or_text
 from aisopod.codecs.bedrock_converse.schema import Delta
-from aisopod.codecs.codec import UNREADABLE
 from aisopod.types import ImagePart, OpaquePart, Part, TextPart, ThinkingPart
 
 __all__ = ["Block", "image_part", "redacted_part"]
@@ -67,7 +67,7 @@ class Block:
             case "toolUse" if self.call is not None:
                 return None
         if self._pieces:
-            self._data["input"] = _json("".join(self._pieces))
+            self._data["input"] = value_or_text("".join(self._pieces))
         return OpaquePart(provider=self._provider, kind=self.kind, data={self.kind: self._data})
 
 
@@ -95,10 +95,3 @@ def image_part(data: dict[str, Any], provider: str) -> Part:
         except ValueError:
             pass
     return OpaquePart(provider=provider, kind="image", data={"image": data})
-
-
-def _json(text: str) -> object:
-    try:
-        return msgspec.json.decode(text)
-    except UNREADABLE:
-        return text  # cut short: better kept as text than lost

@@ -17,7 +17,7 @@ from aisopod.codecs.anthropic_messages.decode import MessagesDecoder
 from aisopod.codecs.bedrock_converse.errors import decode_error, rate_limits, read_failure
 from aisopod.codecs.bedrock_converse.rules import RULES
 from aisopod.codecs.codec import UNREADABLE, Codec, Decoder, Encoded
-from aisopod.codecs.halves import mending, without_halves
+from aisopod.codecs.halves import mending
 from aisopod.errors import ProtocolError
 from aisopod.framing import EventStreamFraming
 from aisopod.normalise.limits import Limits, reads_none
@@ -25,6 +25,7 @@ from aisopod.normalise.notes import Notes
 from aisopod.normalise.placed import Prepared
 from aisopod.normalise.target import Target
 from aisopod.types import ChatCompletionChunk, MessageDelta
+from aisopod.types.json_text import read_text
 
 __all__ = ["codec"]
 
@@ -126,7 +127,7 @@ class InvokeDecoder:
             chunk = self._inner.feed(inner)
         if not self._inner.done or _METRICS.encode() not in inner:
             return chunk
-        told = msgspec.json.decode(without_halves(inner), type=dict[str, Any])
+        told: dict[str, Any] = read_text(inner.decode())
         told = {name: told[name] for name in told if name == _METRICS}
         if chunk is None:
             chunk = ChatCompletionChunk(id="", model="", delta=MessageDelta())
