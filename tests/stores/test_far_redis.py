@@ -65,7 +65,7 @@ async def test_a_far_server_does_not_flap(
         setting = f"redis://127.0.0.1:{proxy.port}/0"
         client = world.client("a", "b", state=setting)
         took = await asked(client, 5.0)
-        assert max(took) < 0.3
+        assert max(took) < 0.6
         # Who is known to be slow is not waited for: all but the first pay nothing. To one who may
         # be waited for, setting up a connection takes several trips, too.
         assert sorted(took)[-4 if trip < 0.125 else -2] < trip / 2 + 0.1
