@@ -11,6 +11,7 @@ is there; paced, each chunk is a read of its own, and the system's calls are mos
 
 import argparse
 import json
+import os
 import socket
 import statistics
 import subprocess
@@ -65,8 +66,9 @@ def python_of(environment: str) -> str | None:
     marker = CACHE / environment / "installed"
     if not marker.exists():
         requirements = HERE / "requirements" / f"{environment}.txt"
-        make = ["uv", "venv", "--quiet", "--clear", str(python.parents[1])]
-        install = ["uv", "pip", "install", "--quiet", "--python", str(python), "-r"]
+        uv = os.environ.get("UV", "uv")
+        make = [uv, "venv", "--quiet", "--clear", str(python.parents[1])]
+        install = [uv, "pip", "install", "--quiet", "--python", str(python), "-r"]
         for command in (make, [*install, str(requirements)]):
             if subprocess.run(command, capture_output=True, check=False).returncode:
                 return None

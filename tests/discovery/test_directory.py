@@ -79,6 +79,19 @@ def test_what_a_listing_does_not_mention_stays_unknown() -> None:
     assert {source.as_of for source in facts.sources.values()} == {"2026-11-23"}
 
 
+def test_what_a_listing_says_of_thinking_counts_for_models_that_no_rule_knows() -> None:
+    info = ModelInfo(
+        id="m",
+        provider="anthropic",
+        capabilities=frozenset({"structured_output", "reasoning"}),
+        efforts=("low", "high"),
+        reasoning_control="adaptive",
+    )
+    facts = live_facts(info, "2026-11-23")
+    assert (facts.efforts, facts.reasoning_control) == (("low", "high"), "adaptive")
+    assert facts.structured_output == "native"
+
+
 def test_what_a_listing_never_names_is_not_denied_by_it() -> None:
     """Bedrock's says nothing of documents."""
     info = ModelInfo(

@@ -17,8 +17,9 @@ import pytest
 from aisopod.codecs.anthropic_messages.codec import codec as anthropic
 from aisopod.codecs.bedrock_converse.codec import codec as converse
 from aisopod.codecs.bedrock_invoke.codec import codec as invoke
-from aisopod.codecs.codec import Codec
+from aisopod.codecs.codec import Codec, Decoder
 from aisopod.codecs.gemini_generate.codec import codec as gemini
+from aisopod.codecs.halves import MendingDecoder, decode_mended, mending
 from aisopod.codecs.ollama_chat.codec import codec as ollama
 from aisopod.codecs.openai_chat.codec import codec as openai
 from aisopod.errors import (
@@ -60,15 +61,21 @@ def pieces(data: bytes, chance: random.Random) -> list[bytes]:
 
 def check_stream(codec: Codec, data: bytes, chance: random.Random) -> None:
     """What documented errors end a stream with is all that may be raised."""
-    framing, decoder = codec.framing(), codec.stream_decoder(target_of(codec))
+    framing = codec.framing()
+    decoder: Decoder = codec.stream_decoder(target_of(codec))
     chunks: list[ChatCompletionChunk | None] = []
     try:
         for piece in pieces(data, chance):
             for frame in framing.feed(piece):
                 again = spoiled_json(frame, chance, codec) if chance.random() < 0.1 else frame
-                chunks.append(decoder.feed(again))
+                try:
+                    chunks.append(decoder.feed(again))
+                except ProtocolError as error:  # as an exchange does
+                    decoder = mending(decoder, again, error)
+                    chunks.append(decoder.feed(again))
             if decoder.done:
                 break
+        decoder = MendingDecoder(decoder)
         chunks += [decoder.feed(frame) for frame in framing.close() if not decoder.done]
         chunks.append(decoder.close())
     except (ProtocolError, ProviderError, StreamInterruptedError) as error:
@@ -79,8 +86,12 @@ def check_stream(codec: Codec, data: bytes, chance: random.Random) -> None:
 def check_plain(codec: Codec, data: bytes, chance: random.Random) -> None:
     if chance.random() < 0.5:
         data = spoiled_json(data, chance, codec)
+    target = target_of(codec)
     try:
-        chunks = codec.decode(data, target_of(codec))
+        try:
+            chunks = codec.decode(data, target)
+        except ProtocolError as error:  # as an exchange does
+            chunks = decode_mended(codec.decode, data, target, error)
     except (ProtocolError, ProviderError) as error:
         check_error(error)
     else:

@@ -61,6 +61,7 @@ def test_a_page_of_models() -> None:
             "pdf_input": {"supported": False},
             "batch": None,
             "thinking": {**told, "types": {"adaptive": told}},
+            "effort": {**told, "low": told, "max": {"supported": False}, "high": told},
         },
     }
     page = host.listing.parse(
@@ -76,6 +77,8 @@ def test_a_page_of_models() -> None:
             max_output_tokens=128_000,
             capabilities=frozenset({"completion", "tools", "vision", "reasoning"}),
             lacks=frozenset({"documents"}),
+            efforts=("low", "high"),
+            reasoning_control="adaptive",
             lifecycle="active",
             created="2026-01-01T00:00:00Z",
             raw=full,

@@ -155,6 +155,9 @@ def live_facts(info: ModelInfo, as_of: str, known: frozenset[str] = frozenset())
         input_modalities=modalities,  # type: ignore[arg-type]
         tools=True if "tools" in can else False if "tools" in lacks else None,
         reasoning="none" if "reasoning" in lacks else None,
+        reasoning_control=info.reasoning_control,
+        efforts=info.efforts,
+        structured_output="native" if "structured_output" in can else None,
         lifecycle=info.lifecycle if info.lifecycle in {"deprecated", "retired"} else None,  # type: ignore[arg-type]
     )
     return sourced(info.provider, info.id, told, Source("live", as_of))

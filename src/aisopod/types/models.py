@@ -1,6 +1,6 @@
 """What is known of a model, and of a provider's health."""
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -19,6 +19,10 @@ class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
         capabilities: what it can do, in these words: `tools`, `vision`, `documents`, `reasoning`,
             `structured_output`, `completion`, `embedding`, …; None where the provider tells none.
         lacks: what the provider says that it cannot do, in the same words.
+        efforts: the provider's words for how much it may think, from the least to the most; None
+            where it tells none.
+        reasoning_control: what steers its thinking, where the provider tells that: `adaptive` or a
+            token `budget`.
         lifecycle: `active`, `deprecated` or `retired`.
         like: id of the provider's model that it is, where its own id does not tell.
         created: when it was made or published, ISO 8601.
@@ -32,6 +36,8 @@ class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
     max_output_tokens: int | None = None
     capabilities: frozenset[str] | None = None
     lacks: frozenset[str] = frozenset()
+    efforts: tuple[str, ...] | None = None
+    reasoning_control: Literal["adaptive", "budget"] | None = None
     lifecycle: str | None = None
     like: str | None = None
     created: str | None = None

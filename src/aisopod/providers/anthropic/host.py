@@ -1,7 +1,7 @@
 """The host, its credentials and its listing."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -86,6 +86,8 @@ def _info(entry: dict[str, Any], provider: str) -> ModelInfo:
         max_output_tokens=model.max_tokens,
         capabilities=None if model.capabilities is None else _ALL | _told(model.capabilities),
         lacks=_told(model.capabilities or {}, supported=False),
+        efforts=_efforts(model.capabilities or {}),
+        reasoning_control=_control(model.capabilities or {}),
         lifecycle=model.lifecycle,
         created=model.created_at,
         raw=entry,
@@ -100,6 +102,29 @@ def _told(capabilities: dict[str, Any], *, supported: bool = True) -> frozenset[
         if capabilities.get(wire) is not None
         and msgspec.convert(capabilities[wire], _Capability).supported is supported
     )
+
+
+_EFFORTS = ("low", "medium", "high", "xhigh", "max")
+
+
+def _efforts(capabilities: dict[str, Any]) -> tuple[str, ...] | None:
+    """Its words for how much it may think; none where it takes no effort."""
+    told = capabilities.get("effort")
+    if told is None:
+        return None
+    return tuple(word for word in _EFFORTS if _is_supported(told, word))
+
+
+def _control(capabilities: dict[str, Any]) -> Literal["adaptive", "budget"] | None:
+    """What steers its thinking: the newer way, where it has both."""
+    types = (capabilities.get("thinking") or {}).get("types") or {}
+    if _is_supported(types, "adaptive"):
+        return "adaptive"
+    return "budget" if _is_supported(types, "enabled") else None
+
+
+def _is_supported(told: dict[str, Any], name: str) -> bool:
+    return msgspec.convert(told.get(name) or {}, _Capability).supported is True
 
 
 class _Count(msgspec.Struct):
