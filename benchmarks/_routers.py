@@ -52,7 +52,10 @@ async def aisopod(url: str, window: float) -> AsyncIterator[Ask]:
     profiles = {key: ProfileConfig(api_key=Secret(key)) for key in OPENAI_KEYS}
     # As for LiteLLM: what a provider does not tell is taken for what it is here, and the pauses
     # after failures are to the same scale.
-    cooldowns = CooldownConfig(rate_limit=(window,), overloaded=(window / 4, window / 2, window))
+    # Exactly the time for which a key is limited, as for the other side: no chance added.
+    cooldowns = CooldownConfig(
+        rate_limit=(window,), overloaded=(window / 4, window / 2, window), jitter=0.0
+    )
     config = Config(
         providers={
             "openai": ProviderConfig(base_url=f"{url}/v1", profiles=profiles, cooldowns=cooldowns),
