@@ -77,6 +77,11 @@ __all__ = [
     "UnsupportedFeatureError",
 ]
 
+MESSAGE_LENGTH = 4_000
+"""Some services repeat the request in what they say of it."""
+BODY_LENGTH = 2_000
+FRAME_LENGTH = 500
+
 Scope = Literal["request", "profile", "model", "provider"]
 """What a failure tells about: this request, this credential, this model, or the whole provider."""
 
@@ -122,7 +127,15 @@ class AisopodError(Exception):
 
 
 def _masked(value: Any, secret: str) -> Any:  # noqa: ANN401 - error attributes are of any type
-    return value.replace(secret, "***") if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    value = value.replace(secret, "***")
+    if len(value) < FRAME_LENGTH:
+        return value
+    # An excerpt may end in the middle of a secret.
+    stem = value.removesuffix("…")
+    cut = next((at for at in range(len(secret) - 1, 3, -1) if stem.endswith(secret[:at])), 0)
+    return stem[:-cut] + "***" if cut else value
 
 
 class ConfigurationError(AisopodError):
@@ -171,7 +184,10 @@ class UnsupportedFeatureError(InvalidRequestError):
 
 
 def _shortened(value: object, limit: int = 200) -> str:
-    text = repr(value)
+    return _excerpt(repr(value), limit)
+
+
+def _excerpt(text: str, limit: int) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
@@ -214,14 +230,14 @@ class ProviderError(AisopodError):
         body: str | None = None,
         rule: str | None = None,
     ) -> None:
-        super().__init__(message)
+        super().__init__(_excerpt(message, MESSAGE_LENGTH))
         self.provider = provider
         self.model = model
         self.status = status
         self.code = code
         self.request_id = request_id
         self.retry_after = retry_after
-        self.body = body[:2000] if body else body
+        self.body = body[:BODY_LENGTH] if body else body
         self.rule = rule
 
     def __str__(self) -> str:
@@ -379,7 +395,7 @@ class ProtocolError(AisopodError):
         self, message: str, *, dialect: str, frame: bytes = b"", offset: int | None = None
     ) -> None:
         self.dialect = dialect
-        self.frame = frame[:500].decode("utf-8", "backslashreplace")
+        self.frame = frame[:FRAME_LENGTH].decode("utf-8", "backslashreplace")
         self.offset = offset
         place = "" if offset is None else f" at byte {offset}"
         seen = f": {self.frame!r}" if frame else ""

@@ -109,3 +109,23 @@ def test_the_key_shows_nowhere(script: Any, stream: bool, provider: str) -> None
     assert "aisopod" in text
     assert KEY not in text
     assert KEY[3:] not in text
+
+
+@pytest.mark.parametrize("shown", range(4, 24))
+def test_a_secret_that_an_excerpt_cuts_is_masked_too(shown: int) -> None:
+    secret = "sk-0123456789abcdefghijkl"
+    text = "x" * (2000 - shown) + secret + "y" * 4000
+    error = aisopod.ProviderError(text, body=text, provider="openai")
+    error.redact(secret)
+    assert error.body is not None
+    assert secret[:4] not in error.body + str(error)
+    message = aisopod.ProviderError("x" * (3999 - shown) + secret)
+    message.redact(secret)
+    assert secret[:4] not in str(message)
+    assert len(str(message)) <= 4_010
+
+
+def test_a_name_that_a_secret_begins_with_stays() -> None:
+    error = aisopod.ProviderError("no", provider="openai", model="openai-key")
+    error.redact("openai-key-0123456789")
+    assert (error.provider, error.model) == ("openai", "openai-key")
