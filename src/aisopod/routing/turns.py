@@ -121,17 +121,15 @@ class Turns:
 
     def exclude_candidate(self, place: int) -> None:
         """Not to be asked for this request, for what it is."""
-        options = [option for option in self._options() if option.candidate == place]
-        self.excluded |= {(place, option.profile) for option in options}
+        options = self._options()
+        self.excluded |= {(place, each.profile) for each in options if each.candidate == place}
 
     def exclude(self, option: Option, *, candidate: bool) -> None:
         """Not to be asked again for this request: a profile, or its whole candidate."""
-        profiles = [
-            other.profile
-            for other in (self._options() if candidate else [option])
-            if other.candidate == option.candidate
-        ]
-        self.excluded |= {(option.candidate, profile) for profile in profiles}
+        if candidate:
+            self.exclude_candidate(option.candidate)
+        else:
+            self.excluded.add((option.candidate, option.profile))
 
     def arrived(self, *, welcome: bool | None) -> None:
         """The request was let in or not, which those who wait behind it go by."""

@@ -19,6 +19,7 @@ import msgspec
 
 from aisopod.stores.entries import LedgerEntry
 from aisopod.stores.held import hold
+from aisopod.types.json_text import UNREADABLE
 
 __all__ = ["DeadJournal", "Journal", "batches", "dead_journals", "decoded", "encoded"]
 
@@ -30,7 +31,6 @@ READ_BYTES = 1024 * 1024
 STALE_LOCK_SECONDS = 86400.0
 
 _decode = msgspec.json.Decoder(LedgerEntry).decode
-_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class Journal:
@@ -231,7 +231,7 @@ def _rows(data: bytes) -> tuple[list[LedgerEntry], int]:
             continue
         try:
             rows.append(_decode(line))
-        except _UNREADABLE:
+        except UNREADABLE:
             damaged += line is not lines[-1]
     return rows, damaged
 
